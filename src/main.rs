@@ -1,0 +1,3 @@
+//! `squint`: a thin door to the library.
+
+fn main() {}

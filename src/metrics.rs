@@ -1,0 +1,1 @@
+//! Counters that every part may bump; read as one snapshot.
