@@ -12,6 +12,8 @@ mod outgoing;
 mod query;
 mod rdata;
 mod reply;
+#[cfg(test)]
+mod sample;
 mod wire;
 
 pub use answer::{Answer, BadReply, Record};
