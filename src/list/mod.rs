@@ -22,7 +22,7 @@ pub use build::BuildError;
 pub use line::JunkReason;
 pub use report::{Junk, Report};
 
-use std::{fmt, io, mem};
+use std::{fmt, io};
 
 use crate::{
     name::Name,
@@ -155,7 +155,7 @@ impl Index {
 
     /// Octets of memory it takes.
     pub fn octets(&self) -> usize {
-        mem::size_of::<Self>() + self.table.octets()
+        size_of::<Self>() + self.table.octets()
     }
 
     fn matched(&self, holder: u32, octets: usize) -> Match {
