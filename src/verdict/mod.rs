@@ -1,6 +1,7 @@
 //! Verdicts: what was found, what is done about it, and why, in words a person understands.
 
 mod finding;
+pub mod json;
 
 pub use finding::{Finding, Technique};
 
