@@ -96,12 +96,13 @@ impl<'p> Query<'p> {
             return Err(reject(Rcode::FORMERR, 0, None));
         }
         let body = &packet[HEADER_LEN..];
-        let question = Name::read(body).and_then(|(name, len)| {
-            Some((name, &body[..len], u16_at(body, len)?, u16_at(body, len + 2)?))
-        });
-        let Some((name, sent, qtype, qclass)) = question else {
+        let Some((name, len)) = Name::read(body) else {
             return Err(reject(Rcode::FORMERR, 0, None));
         };
+        let (Some(qtype), Some(qclass)) = (u16_at(body, len), u16_at(body, len + 2)) else {
+            return Err(reject(Rcode::FORMERR, 0, None));
+        };
+        let sent = &body[..len];
         let question_len = sent.len() + 4;
         let edns = if header.answers | header.authorities | header.additionals == 0 {
             None
