@@ -3,4 +3,5 @@
 pub mod dns;
 pub mod metrics;
 pub mod name;
+pub mod upstream;
 pub mod verdict;
