@@ -300,3 +300,153 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+
+    const NAME: &[u8] = b"\x03www\x07example\x00";
+
+    fn packet(qtype: u16) -> Vec<u8> {
+        Sample::new(7, flag::RD, NAME, qtype, class::IN).octets()
+    }
+
+    /// Reads a reply to `www.example. A`.
+    fn answer(reply: Sample) -> Answer {
+        let name = Name::parse("www.example").unwrap();
+        Answer::from_reply(&reply.octets(), 7, &name, rtype::A, class::IN).unwrap()
+    }
+
+    fn sample() -> Sample {
+        Sample::new(7, flag::QR | flag::AD, NAME, rtype::A, class::IN)
+    }
+
+    #[test]
+    fn records_addresses_and_targets_are_read() {
+        let answer = answer(
+            sample()
+                .answer(b"\xc0\x0c", rtype::CNAME, 60, b"\x03CDN\xc0\x10")
+                .answer(b"\xc0\x29", rtype::A, 30, &[192, 0, 2, 1])
+                .answer(b"\xc0\x29", rtype::AAAA, 40, &[0x20; 16])
+                .authority(b"\xc0\x10", rtype::NS, 90, b"\x02ns\xc0\x10")
+                .additional(b"\0", rtype::OPT, 0, b"\x00\x0f\x00\x06\x00\x03late"),
+        );
+        let records: Vec<_> = answer
+            .records()
+            .map(|it| (answer.name_at(it.owner).unwrap().text(), it.rtype, it.ttl, it.rdata.len()))
+            .collect();
+        let owner = |text: &str| text.to_owned();
+        let expected = [
+            (owner("www.example"), rtype::CNAME, 60, 6),
+            (owner("cdn.example"), rtype::A, 30, 4),
+            (owner("cdn.example"), rtype::AAAA, 40, 16),
+        ];
+        assert_eq!(records, expected);
+        let addresses: Vec<_> = answer.addresses().map(|it| it.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.1", "2020:2020:2020:2020:2020:2020:2020:2020"]);
+        let targets: Vec<_> = answer.targets().map(|it| it.text()).collect();
+        assert_eq!(targets, ["cdn.example"]);
+        assert_eq!((answer.rcode(), answer.authentic()), (Rcode::NOERROR, true));
+        assert_eq!((answer.ede(), answer.lifetime_secs()), (Some((3, "late")), Some(30)));
+        let offsets: Vec<_> = answer.ttl_offsets().collect();
+        assert_eq!(offsets, [35, 53, 69, 97]);
+        assert_eq!(answer.size(), answer.message().len() + 4 * 2 + 4);
+    }
+
+    #[test]
+    fn addresses_of_other_classes_are_none() {
+        let name = Name::parse("www.example").unwrap();
+        let mut reply = sample().answer(b"\xc0\x0c", rtype::A, 30, &[192, 0, 2, 1]).octets();
+        reply[28] = 3;
+        reply[34] = 3;
+        let answer = Answer::from_reply(&reply, 7, &name, rtype::A, class::CH).unwrap();
+        assert_eq!((answer.records().count(), answer.addresses().count()), (1, 0));
+    }
+
+    #[test]
+    fn made_up_addresses_are_records() {
+        let check = |text: &str, rtype: u16| {
+            let packet = packet(rtype);
+            let query = Query::parse(&packet).unwrap();
+            let address = text.parse().unwrap();
+            let answer = Answer::address(&query, address, 10);
+            assert_eq!(answer.addresses().collect::<Vec<_>>(), [address]);
+            let record = answer.records().next().unwrap();
+            assert_eq!((record.rtype, record.ttl), (rtype, 10));
+            assert_eq!(answer.name_at(record.owner).unwrap(), query.name);
+            assert_eq!((answer.lifetime_secs(), answer.authentic()), (Some(10), false));
+            read_back(&answer, &query);
+        };
+        check("192.0.2.7", rtype::A);
+        check("2001:db8::7", rtype::AAAA);
+    }
+
+    /// What we make up must be what we would take from an upstream.
+    fn read_back(answer: &Answer, query: &Query<'_>) {
+        let Query { name, qtype, qclass, .. } = query;
+        let again = Answer::from_reply(answer.message(), 0, name, *qtype, *qclass).unwrap();
+        assert_eq!(again.message(), answer.message());
+        assert_eq!(again.octets, answer.octets);
+        assert_eq!(again.lifetime_secs(), answer.lifetime_secs());
+    }
+
+    #[test]
+    fn made_up_negative_answers_carry_a_soa() {
+        let check = |owner: &[u8], rcode: Rcode, owner_len: usize| {
+            let packet = packet(rtype::TXT);
+            let query = Query::parse(&packet).unwrap();
+            let answer = Answer::negative(&query, rcode, owner, 10);
+            assert_eq!((answer.rcode(), answer.lifetime_secs()), (rcode, Some(10)));
+            assert_eq!(answer.records().count(), 0);
+            let soa = Entry::read(answer.message(), answer.head().len()).unwrap();
+            assert_eq!((soa.rtype, soa.ttl), (rtype::SOA, 10));
+            assert_eq!(soa.soa_minimum(answer.message()), Some(10));
+            assert_eq!(answer.name_at(soa.owner).unwrap().wire(), owner);
+            assert_eq!(answer.name_at(soa.rdata.start).unwrap().text(), "squint.invalid");
+            assert_eq!(soa.rdata.start - soa.owner, owner_len + 10);
+            read_back(&answer, &query);
+        };
+        check(NAME, Rcode::NXDOMAIN, 2);
+        check(b"\x07example\x00", Rcode::NXDOMAIN, 2);
+        check(b"\x07example\x00", Rcode::NOERROR, 2);
+        check(b"\x00", Rcode::NXDOMAIN, 1);
+        // No suffix of the qname: written out.
+        check(b"\x05other\x00", Rcode::NXDOMAIN, 7);
+        check(b"\x04mple\x00", Rcode::NXDOMAIN, 6);
+    }
+
+    #[test]
+    fn a_suffix_starts_at_a_label() {
+        // In `\x04.\x01b\x00` on the wire, `\x01b\x00` stands inside and at the end of other labels.
+        let packet = Sample::new(7, 0, b"\x03a\x01b\x00", rtype::A, class::IN).octets();
+        let query = Query::parse(&packet).unwrap();
+        let answer = Answer::negative(&query, Rcode::NXDOMAIN, b"\x01b\x00", 10);
+        let soa = Entry::read(answer.message(), answer.head().len()).unwrap();
+        assert_eq!(answer.name_at(soa.owner).unwrap().text(), "b");
+    }
+
+    #[test]
+    fn empty_answers_say_nothing_but_their_rcode() {
+        let packet = packet(rtype::A);
+        let query = Query::parse(&packet).unwrap();
+        let answer = Answer::empty(&query, Rcode::SERVFAIL);
+        assert_eq!(
+            (answer.rcode(), answer.lifetime_secs(), answer.ede()),
+            (Rcode::SERVFAIL, None, None)
+        );
+        assert_eq!((answer.size(), answer.records().count()), (packet.len(), 0));
+        read_back(&answer, &query);
+    }
+
+    #[test]
+    fn long_texts_of_upstreams_are_cut() {
+        let option = |text: &str| {
+            let len = u16::try_from(text.len() + 2).unwrap();
+            [b"\0\x0f".as_slice(), &len.to_be_bytes(), b"\0\x16", text.as_bytes()].concat()
+        };
+        let text = "é".repeat(200);
+        let answer = answer(sample().additional(b"\0", rtype::OPT, 0, &option(&text)));
+        assert_eq!(answer.ede(), Some((22, "é".repeat(127).as_str())));
+    }
+}
