@@ -3,7 +3,7 @@
 use super::{
     Counts, ForwardError, clock,
     flight::News,
-    kernel::Ready,
+    kernel::{self, Poll, Ready},
     message::{self, Fit},
     ports::{self, Out, Ports, Taken},
     server::Server,
@@ -13,7 +13,6 @@ use super::{
 use crate::dns::{Answer, BadReply, Client, Transport};
 use std::{
     fmt, io,
-    os::fd::{AsRawFd, RawFd},
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -54,7 +53,7 @@ impl Exchange {
     /// Outside a tokio runtime.
     pub fn start() -> io::Result<Arc<Self>> {
         let shared = Arc::new(Shared::new()?);
-        let poll = AsyncFd::new(PollOf(Arc::clone(&shared)))?;
+        let poll = kernel::watch(Arc::clone(&shared.poll))?;
         let driver = Driver {
             shared: Arc::clone(&shared),
             ready: Ready::new(),
@@ -97,14 +96,6 @@ impl fmt::Debug for Exchange {
     }
 }
 
-struct PollOf(Arc<Shared>);
-
-impl AsRawFd for PollOf {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.poll.as_raw_fd()
-    }
-}
-
 struct Driver {
     shared: Arc<Shared>,
     ready: Ready,
@@ -117,7 +108,7 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self, poll: AsyncFd<PollOf>) {
+    async fn run(mut self, poll: AsyncFd<Arc<Poll>>) {
         let shared = Arc::clone(&self.shared);
         let mut tick = pin!(time::sleep(TICK));
         let mut resting = false;

@@ -7,8 +7,10 @@
 use std::{
     ffi::CString,
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    sync::Arc,
 };
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// How many sockets one call of [`Poll::wait`] reports at most.
 pub(super) const READY_MAX: usize = 256;
@@ -75,10 +77,11 @@ impl AsRawFd for Poll {
     }
 }
 
-impl AsFd for Poll {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
+/// Lets the current tokio runtime wait until a socket of `poll` can be read.
+pub(super) fn watch(poll: Arc<Poll>) -> io::Result<AsyncFd<Arc<Poll>>> {
+    // SAFETY: `Poll` owns its descriptor, keeps it open while it lives and always tells the same one.
+    let watched = unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) };
+    Ok(watched?)
 }
 
 impl Ready {
@@ -126,7 +129,7 @@ pub(super) fn interface_index(name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::UdpSocket;
+    use std::{net::UdpSocket, os::fd::AsFd as _};
 
     #[test]
     fn readable_sockets_are_reported_by_key() {

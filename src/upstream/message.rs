@@ -1,20 +1,15 @@
 //! Queries as they leave, and the first look at what comes back.
 
 use super::Ask;
+use crate::dns::Outgoing;
 use rand::RngExt as _;
 
-/// The UDP payload size that queries announce (RFC 9715: what passes without fragments).
-const UDP_SIZE: u16 = 1232;
-
 const HEADER_LEN: usize = 12;
-const OPT_LEN: usize = 11;
-const QUERY_LEN_MAX: usize = HEADER_LEN + crate::name::WIRE_LEN_MAX + 4 + OPT_LEN;
-
 const QR: u8 = 0x80;
 const OPCODE: u8 = 0x78;
-const RD: u8 = 0x01;
-const AD: u8 = 0x20;
-const CD: u8 = 0x10;
+
+/// Room for nearly every query, so that its buffer does not grow.
+const QUERY_LEN: usize = 128;
 
 /// Which letters of the query name are sent in upper case (draft-vixie-dnsext-dns0x20): one bit a letter, over and over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,48 +36,25 @@ impl Case {
     }
 }
 
-/// A query in wire form, without a place on the heap.
-pub(super) struct Packet {
-    octets: [u8; QUERY_LEN_MAX],
-    len: usize,
-}
-
-impl Packet {
-    /// Builds the query: RD and AD set, CD as asked, and an OPT of our own (RFC 6891) unless the server knows none.
-    ///
-    /// AD in a query says that AD in the response is understood (RFC 6840 section 5.7).
-    #[inline]
-    pub(super) fn new(ask: &Ask, id: u16, case: Case, edns: bool) -> Self {
-        let mut it = Self { octets: [0; QUERY_LEN_MAX], len: 0 };
-        it.push(&id.to_be_bytes());
-        it.push(&[RD, AD | if ask.checking_disabled { CD } else { 0 }]);
-        it.push(&[0, 1, 0, 0, 0, 0, 0, u8::from(edns)]);
-        let at = it.len;
-        it.push(ask.name.wire());
-        if case != Case::LOWER {
-            for (index, octet) in it.octets[at..it.len].iter_mut().enumerate() {
-                *octet = case.of(index, *octet);
-            }
-        }
-        it.push(&ask.qtype.to_be_bytes());
-        it.push(&ask.qclass.to_be_bytes());
-        if edns {
-            let [size_high, size_low] = UDP_SIZE.to_be_bytes();
-            let flags = if ask.dnssec_ok { 0x80 } else { 0 };
-            it.push(&[0, 0, 41, size_high, size_low, 0, 0, flags, 0, 0, 0]);
-        }
-        it
+/// Builds the query in wire form.
+pub(super) fn query(ask: &Ask, id: u16, case: Case, edns: bool) -> Vec<u8> {
+    let mut packet = Vec::with_capacity(QUERY_LEN);
+    Outgoing {
+        id,
+        name: &ask.name,
+        qtype: ask.qtype,
+        qclass: ask.qclass,
+        rd: true,
+        cd: ask.checking_disabled,
+        dnssec_ok: ask.dnssec_ok,
+        edns,
     }
-
-    #[inline]
-    fn push(&mut self, octets: &[u8]) {
-        self.octets[self.len..self.len + octets.len()].copy_from_slice(octets);
-        self.len += octets.len();
+    .write(&mut packet);
+    if case != Case::LOWER {
+        let name = packet[HEADER_LEN..][..ask.name.wire().len()].iter_mut();
+        name.enumerate().for_each(|(index, octet)| *octet = case.of(index, *octet));
     }
-
-    pub(super) fn octets(&self) -> &[u8] {
-        &self.octets[..self.len]
-    }
+    packet
 }
 
 /// What a message is to a query, by header and question alone.
@@ -144,8 +116,10 @@ pub(super) fn fit(message: &[u8], ask: &Ask, case: Case) -> Fit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dns::rtype, name::Name};
-    use hickory_proto::op::Message;
+    use crate::{
+        dns::{Query, rtype},
+        name::Name,
+    };
 
     fn ask(name: &str) -> Ask {
         Ask {
@@ -159,28 +133,17 @@ mod tests {
 
     #[test]
     fn queries_say_what_was_asked() {
-        let packet = Packet::new(&ask("www.Example"), 0x1234, Case::LOWER, true);
-        let message = Message::from_vec(packet.octets()).unwrap();
-        assert_eq!(message.metadata.id, 0x1234);
-        assert!(message.metadata.recursion_desired && message.metadata.checking_disabled);
-        assert!(message.metadata.authentic_data);
-        assert_eq!(message.queries[0].to_string(), "www.example. CH TXT");
-        let edns = message.edns.unwrap();
-        assert_eq!((edns.max_payload(), edns.version(), edns.flags().dnssec_ok), (1232, 0, true));
-    }
-
-    #[test]
-    fn without_edns_nothing_follows_the_question() {
-        let packet = Packet::new(&ask("a.example"), 1, Case::LOWER, false);
-        assert_eq!(packet.octets().len(), 12 + 11 + 4);
-        assert_eq!(packet.octets()[8..12], [0; 4]);
-    }
-
-    #[test]
-    fn the_longest_name_fits() {
-        let label = "x".repeat(63);
-        let long = format!("{label}.{label}.{label}.{}", "x".repeat(61));
-        assert_eq!(Packet::new(&ask(&long), 1, Case::random(), true).octets().len(), QUERY_LEN_MAX);
+        let ask = ask("www.Example");
+        let case = Case(u64::MAX);
+        let packet = query(&ask, 0x1234, case, true);
+        let query = Query::parse(&packet).unwrap();
+        assert_eq!((query.id, query.rd, query.cd), (0x1234, true, true));
+        assert_eq!((&query.name, query.qtype, query.qclass), (&ask.name, ask.qtype, ask.qclass));
+        assert_eq!(query.sent, b"\x03WWW\x07EXAMPLE\x00");
+        assert!(query.dnssec_ok());
+        let packet = self::query(&ask, 0x1234, Case::LOWER, false);
+        let query = Query::parse(&packet).unwrap();
+        assert_eq!((query.sent, query.edns), (ask.name.wire(), None));
     }
 
     #[test]
@@ -188,7 +151,7 @@ mod tests {
         let ask = ask("www.example");
         let case = Case(0b10);
         let reply = |change: &dyn Fn(&mut Vec<u8>)| {
-            let mut reply = Packet::new(&ask, 7, case, false).octets().to_vec();
+            let mut reply = query(&ask, 7, case, false);
             reply[2] |= QR;
             change(&mut reply);
             reply

@@ -9,6 +9,8 @@
 
 mod clock;
 mod exchange;
+#[cfg(test)]
+mod fake;
 mod flight;
 mod health;
 mod journey;
@@ -20,6 +22,8 @@ mod ports;
 mod server;
 mod shared;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod url;
 
 pub use exchange::Exchange;

@@ -8,7 +8,7 @@ use super::{
     ForwardError,
     flight::Flight,
     lock,
-    message::{Case, Packet},
+    message::{self, Case},
     shared::Shared,
 };
 use rand::RngExt as _;
@@ -131,17 +131,17 @@ impl Ports {
                 lock(&self.state).draw(slot, now, out).ok_or(ForwardError::Busy)?
             }
         };
-        let packet = Packet::new(&flight.ask, id, case, edns);
+        let packet = message::query(&flight.ask, id, case, edns);
         shared.counters.queries_udp.fetch_add(1, Relaxed);
-        transmit(&socket, packet.octets())
+        transmit(&socket, &packet)
     }
 
     /// Sends a flight's query once more, the same from the same port; false where it is not out.
     pub(super) fn send_again(&self, flight: &Arc<Flight>) -> bool {
         let found = lock(&self.state).find(flight);
         let Some((socket, id, case, edns)) = found else { return false };
-        let packet = Packet::new(&flight.ask, id, case, edns);
-        transmit(&socket, packet.octets()).is_ok()
+        let packet = message::query(&flight.ask, id, case, edns);
+        transmit(&socket, &packet).is_ok()
     }
 
     /// The socket with this index.
@@ -294,7 +294,12 @@ impl State {
         };
         port.ids.push(id);
         port.out.push(out(id));
-        Some((Arc::clone(&port.socket), id))
+        port.replaced = port.ids.len() == USES_MAX;
+        let drawn = (Arc::clone(&port.socket), id);
+        if port.replaced {
+            self.drawn[slot] = NONE;
+        }
+        Some(drawn)
     }
 
     fn find(&mut self, flight: &Arc<Flight>) -> Option<(Arc<UdpSocket>, u16, Case, bool)> {

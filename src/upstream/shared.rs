@@ -69,7 +69,7 @@ pub struct Counts {
 }
 
 pub(super) struct Shared {
-    pub(super) poll: Poll,
+    pub(super) poll: Arc<Poll>,
     pub(super) flights: Flights,
     pub(super) own: Own,
     pub(super) counters: Counters,
@@ -95,7 +95,7 @@ impl Shared {
             );
         }
         Ok(Self {
-            poll: Poll::new()?,
+            poll: Arc::new(Poll::new()?),
             flights: Flights::default(),
             own: Own::new(),
             counters: Counters::default(),

@@ -4,7 +4,7 @@ use super::{
     ForwardError, clock,
     flight::{Flight, News},
     lock,
-    message::{self, Case, Fit, Packet},
+    message::{self, Case, Fit},
     server::Server,
     shared::Shared,
 };
@@ -248,10 +248,10 @@ impl<'a> Connection<'a> {
             }
         };
         let case = self.server.health.case();
-        let packet = Packet::new(&job.flight.ask, id, case, job.edns);
-        let len = u16::try_from(packet.octets().len()).expect("a query is short");
+        let packet = message::query(&job.flight.ask, id, case, job.edns);
+        let len = u16::try_from(packet.len()).expect("a query is short");
         self.output.extend(len.to_be_bytes());
-        self.output.extend(packet.octets());
+        self.output.extend_from_slice(&packet);
         self.shared.counters.queries_tcp.fetch_add(1, Relaxed);
         self.out.insert(id, Out { job, case });
     }
