@@ -1,5 +1,6 @@
 //! Squint: a policy-implementing resolver (RFC 9499) that looks twice at every name.
 
+pub mod config;
 pub mod dns;
 pub mod list;
 pub mod metrics;
