@@ -5,4 +5,5 @@ pub mod dns;
 pub mod list;
 pub mod metrics;
 pub mod name;
+pub mod platform;
 pub mod verdict;
