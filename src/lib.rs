@@ -6,4 +6,5 @@ pub mod list;
 pub mod metrics;
 pub mod name;
 pub mod platform;
+pub mod upstream;
 pub mod verdict;
