@@ -3,4 +3,6 @@
 pub mod dns;
 pub mod metrics;
 pub mod name;
+pub mod proxy;
+pub mod server;
 pub mod verdict;
