@@ -6,5 +6,7 @@ pub mod list;
 pub mod metrics;
 pub mod name;
 pub mod platform;
+pub mod proxy;
+pub mod server;
 pub mod upstream;
 pub mod verdict;
