@@ -81,6 +81,13 @@ impl Access {
         self.served.load()
     }
 
+    /// Serves nobody at all.
+    #[cfg(test)]
+    pub(super) fn nobody() -> Self {
+        let nobody = Served { ipv4: Vec::new(), ipv6: Vec::new() };
+        Self { served: ArcSwap::from_pointee(nobody), sources: Mutex::default() }
+    }
+
     fn change(&self, with: impl FnOnce(&mut Sources)) {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         with(&mut sources);

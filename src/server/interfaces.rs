@@ -29,7 +29,8 @@ pub fn reachable_addresses() -> Vec<IpAddr> {
     reachable(&read().unwrap_or_default())
 }
 
-/// On-link IPv6 prefixes of the interfaces that also carry a private IPv4 address: home clients ask from global IPv6 addresses.
+/// This host's own addresses, and the on-link IPv6 prefixes of the interfaces that also carry a private IPv4 address: home clients
+/// ask from global IPv6 addresses.
 pub(super) fn home_prefixes() -> io::Result<Vec<Prefix>> {
     // A missing file only means that there is no IPv6, or no Linux.
     let routes = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
@@ -77,10 +78,11 @@ fn home(interfaces: &[Interface], routes: &[(String, Prefix)]) -> Vec<Prefix> {
         .iter()
         .filter_map(|it| Some((it.name.as_str(), Prefix::new(it.address, it.bits)?)))
         .chain(routes.iter().map(|(name, prefix)| (name.as_str(), *prefix)));
-    let mut found: Vec<Prefix> = own
+    let shared = own
         .filter(|(name, prefix)| private.contains(name) && is_home(prefix))
-        .map(|(_, prefix)| prefix)
-        .collect();
+        .map(|(_, prefix)| prefix);
+    let mut found: Vec<Prefix> =
+        interfaces.iter().map(|it| Prefix::single(it.address)).chain(shared).collect();
     found.sort_by_key(|it| (it.network(), it.bits()));
     found.dedup();
     found
@@ -230,8 +232,14 @@ mod tests {
              junk\n",
         );
         assert_eq!(routes.len(), 4);
-        let got: Vec<String> = home(&lan(), &routes).iter().map(Prefix::to_string).collect();
-        assert_eq!(got, ["2001:db8:1:2::/64", "2001:db8:1:2::10/128", "2001:db8:1:3::/64"]);
+        let own: Vec<Prefix> = lan().iter().map(|it| Prefix::single(it.address)).collect();
+        let mut found = home(&lan(), &routes);
+        for it in &own {
+            assert!(found.contains(it), "{it}");
+        }
+        found.retain(|it| !own.contains(it));
+        let found: Vec<String> = found.iter().map(Prefix::to_string).collect();
+        assert_eq!(found, ["2001:db8:1:2::/64", "2001:db8:1:3::/64"]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ mod refusals;
 #[cfg(test)]
 mod script;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 pub use access::Access;
@@ -196,7 +198,8 @@ impl Server {
 
 /// Follows the interfaces as their addresses change.
 async fn keep_fresh(access: Arc<Access>) {
-    let mut ticks = tokio::time::interval(access::REFRESH_EVERY);
+    let mut ticks =
+        tokio::time::interval_at(Instant::now() + access::REFRESH_EVERY, access::REFRESH_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

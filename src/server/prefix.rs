@@ -25,6 +25,11 @@ impl Prefix {
         Some(Self { network, len })
     }
 
+    /// One address alone.
+    pub fn single(address: IpAddr) -> Self {
+        Self { network: address, len: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
     /// The network that a person would name when `address` asks: /24 in IPv4, /64 in IPv6.
     pub fn around(address: IpAddr) -> Self {
         let address = address.to_canonical();
