@@ -1,15 +1,35 @@
 //! `Answer`: a response in wire form as the cache keeps it, without ID, without OPT.
 
-use super::{Query, Rcode};
+use super::{
+    Query, Rcode, class,
+    intake::{self, Intake},
+    names,
+    rdata::Entry,
+    rtype,
+    wire::{HEADER_LEN, Header, flag},
+};
 use crate::name::Name;
 use std::net::IpAddr;
 
 /// A response kept in wire form: header, lower-case question, the three sections without OPT, and where the TTLs stand.
 ///
-/// Every TTL is as received; [`super::Reply`] counts it down while writing.
+/// Every TTL is as received; [`super::Reply`] counts it down while writing. Names in the message have been checked once, when
+/// it was made, so readers meet no pointer that leads astray.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    // to be designed by whoever writes it (message bytes, ttl offsets, rcode, lifetime, upstream's EDE)
+    /// The message, then the offsets of its TTLs (two octets each, big-endian), then the text of the upstream's EDE:
+    /// one allocation a cache entry.
+    octets: Box<[u8]>,
+    /// Octets of the message.
+    message_len: u16,
+    /// Octets of header and question.
+    question_end: u16,
+    /// How many TTLs there are.
+    ttls: u16,
+    rcode: Rcode,
+    /// INFO-CODE of the upstream's EDE.
+    ede: Option<u16>,
+    lifetime_secs: Option<u32>,
 }
 
 /// Why an upstream's reply is not believed.
@@ -29,7 +49,7 @@ pub enum BadReply {
 /// One resource record of an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// Owner name: offset into the message (may be compressed).
+    /// Owner name: offset into the message (may be compressed), for [`Answer::name_at`].
     pub owner: usize,
     /// TYPE.
     pub rtype: u16,
@@ -40,9 +60,18 @@ pub struct Record<'a> {
 }
 
 impl Answer {
-    /// Reads an upstream's reply to `question` asked with `id`.
+    /// Reads an upstream's reply to the question `name qtype qclass` asked with `id`.
     ///
-    /// Strips OPT (keeping extended rcode and EDE), records trailing octets as malformed, and bounds record count and size...
+    /// What is kept: rcode (extended bits included), AD, every record octet for octet, the first EDE. OPT goes, since it speaks
+    /// from hop to hop. Only two things change: a TTL with its top bit set becomes 0 (RFC 2181 section 8), and the SOA of a
+    /// negative answer gets the lower of its TTL and MINIMUM (RFC 2308 section 5).
+    ///
+    /// An error rcode without question and records is taken for a reply to this query, because servers that cannot read a
+    /// query (EDNS unknown to them) answer with a bare header; so is a bare header with TC.
+    ///
+    /// [`BadReply::Malformed`]: records past the end or octets after them, counts that do not fit, more than
+    /// [`super::RECORDS_MAX`] records, names that cannot be read, RDATA that does not fit its type, OPT twice, not owned by
+    /// the root or outside the additional section.
     pub fn from_reply(
         reply: &[u8],
         id: u16,
@@ -50,53 +79,374 @@ impl Answer {
         qtype: u16,
         qclass: u16,
     ) -> Result<Self, BadReply> {
-        todo!()
+        let question = intake::Question { name, qtype, qclass };
+        let Intake { mut octets, question_end, ttls, rcode, ede, lifetime_secs } =
+            intake::read(reply, id, &question)?;
+        let message_len = u16::try_from(octets.len()).map_err(|_| BadReply::Malformed)?;
+        let text = ede.map_or("", |it| it.1);
+        octets.reserve_exact(2 * ttls.len() + text.len());
+        ttls.iter().for_each(|it| octets.extend_from_slice(&it.to_be_bytes()));
+        octets.extend_from_slice(text.as_bytes());
+        Ok(Self {
+            octets: octets.into_boxed_slice(),
+            message_len,
+            question_end: u16::try_from(question_end).map_err(|_| BadReply::Malformed)?,
+            ttls: u16::try_from(ttls.len()).map_err(|_| BadReply::Malformed)?,
+            rcode,
+            ede: ede.map(|it| it.0),
+            lifetime_secs,
+        })
     }
 
-    /// An address record that Squint makes up (sinkhole).
+    /// An address record that Squint makes up (sinkhole), of type A or AAAA as the address is.
     pub fn address(query: &Query<'_>, address: IpAddr, ttl_secs: u32) -> Self {
-        todo!()
+        let mut draft = Draft::new(query, Rcode::NOERROR, 1, 0);
+        draft.octets.extend_from_slice(&names::QUESTION_POINTER);
+        match address {
+            IpAddr::V4(it) => draft.record(rtype::A, query.qclass, ttl_secs, &it.octets()),
+            IpAddr::V6(it) => draft.record(rtype::AAAA, query.qclass, ttl_secs, &it.octets()),
+        }
+        draft.finish(Some(ttl_secs))
     }
 
-    /// A made-up negative answer: NXDOMAIN or NODATA (`Rcode::NOERROR`) with a SOA owned by `owner`, a suffix of the qname;
-    /// its TTL and MINIMUM are `ttl_secs` (RFC 2308).
+    /// A made-up negative answer: NXDOMAIN or NODATA (`Rcode::NOERROR`) with a SOA owned by `owner`, a suffix of the qname
+    /// in wire form; its TTL and MINIMUM are `ttl_secs` (RFC 2308).
     pub fn negative(query: &Query<'_>, rcode: Rcode, owner: &[u8], ttl_secs: u32) -> Self {
-        todo!()
+        /// MNAME, RNAME, SERIAL, REFRESH, RETRY, EXPIRE: under `invalid`, which nobody can own (RFC 6761 section 6.4).
+        const SOA_HEAD: &[u8] = b"\x06squint\x07invalid\x00\x06nobody\x07invalid\x00\
+            \x00\x00\x00\x01\x00\x00\x0e\x10\x00\x00\x02\x58\x00\x01\x51\x80";
+        let mut draft = Draft::new(query, rcode, 0, 1);
+        let qname = query.name.wire();
+        // The root is shorter than a pointer to it.
+        let before = qname.len().checked_sub(owner.len()).filter(|_| owner.len() > 1);
+        match before.filter(|&it| &qname[it..] == owner && is_label_start(qname, it)) {
+            Some(before) => {
+                let at = 0xc000 | u16::try_from(HEADER_LEN + before).expect("a name is short");
+                draft.octets.extend_from_slice(&at.to_be_bytes());
+            }
+            None => draft.octets.extend_from_slice(owner),
+        }
+        let mut soa = [0; SOA_HEAD.len() + 4];
+        soa[..SOA_HEAD.len()].copy_from_slice(SOA_HEAD);
+        soa[SOA_HEAD.len()..].copy_from_slice(&ttl_secs.to_be_bytes());
+        draft.record(rtype::SOA, query.qclass, ttl_secs, &soa);
+        draft.finish(Some(ttl_secs))
     }
 
     /// A response with no records: SERVFAIL, REFUSED and the like.
     pub fn empty(query: &Query<'_>, rcode: Rcode) -> Self {
-        todo!()
+        Draft::new(query, rcode, 0, 0).finish(None)
     }
 
     /// The response code.
-    pub fn rcode(&self) -> Rcode {
-        todo!()
+    pub const fn rcode(&self) -> Rcode {
+        self.rcode
     }
 
-    /// How long it may be served, in seconds: the lowest TTL of the records, or for negative answers the lower of the SOA's TTL
-    /// and MINIMUM (RFC 2308 section 5); `None` when nothing says so (a negative answer without SOA, SERVFAIL).
-    pub fn lifetime_secs(&self) -> Option<u32> {
-        todo!()
+    /// AD: the upstream says that it has validated the answer.
+    pub fn authentic(&self) -> bool {
+        self.header().flags & flag::AD != 0
+    }
+
+    /// The upstream's Extended DNS Error (RFC 8914): INFO-CODE and EXTRA-TEXT.
+    pub fn ede(&self) -> Option<(u16, &str)> {
+        let text = &self.octets[usize::from(self.message_len) + 2 * usize::from(self.ttls)..];
+        self.ede.map(|code| (code, str::from_utf8(text).unwrap_or_default()))
+    }
+
+    /// How long it may be served, in seconds.
+    ///
+    /// A positive answer (a record of the asked type in the answer section, or any for ANY) lives as long as the lowest TTL of
+    /// all its records, authority and additional section included, so that none is served past its time. A negative one lives
+    /// as long as that and its SOA's MINIMUM allow (RFC 2308 section 5). `None` when nothing says so: a negative answer
+    /// without SOA, a referral, any other rcode.
+    pub const fn lifetime_secs(&self) -> Option<u32> {
+        self.lifetime_secs
     }
 
     /// Records of the answer section.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        std::iter::empty()
+        self.entries().map(|it| Record {
+            owner: it.owner,
+            rtype: it.rtype,
+            ttl: it.ttl,
+            rdata: &self.message()[it.rdata],
+        })
     }
 
-    /// Addresses of A and AAAA records in the answer section.
+    /// Addresses of A and AAAA records of class IN in the answer section.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        std::iter::empty()
+        self.entries().filter(|it| it.class == class::IN).filter_map(|it| {
+            let rdata = &self.message()[it.rdata];
+            match it.rtype {
+                rtype::A => rdata.first_chunk::<4>().map(|it| IpAddr::from(*it)),
+                rtype::AAAA => rdata.first_chunk::<16>().map(|it| IpAddr::from(*it)),
+                _ => None,
+            }
+        })
     }
 
     /// CNAME and DNAME targets in the answer section.
     pub fn targets(&self) -> impl Iterator<Item = Name> {
-        std::iter::empty()
+        self.entries()
+            .filter(|it| matches!(it.rtype, rtype::CNAME | rtype::DNAME))
+            .filter_map(|it| self.name_at(it.rdata.start))
+    }
+
+    /// The name at an offset of the message, such as [`Record::owner`]; `None` where no name stands.
+    pub fn name_at(&self, at: usize) -> Option<Name> {
+        names::read(self.message(), at)
     }
 
     /// Octets on the heap, for weighing cache entries.
     pub fn size(&self) -> usize {
-        todo!()
+        self.octets.len()
+    }
+
+    /// The message: ID 0, QR and RA set, question in lower case.
+    #[inline]
+    pub(super) fn message(&self) -> &[u8] {
+        &self.octets[..usize::from(self.message_len)]
+    }
+
+    /// Header and question.
+    #[inline]
+    pub(super) fn head(&self) -> &[u8] {
+        &self.octets[..usize::from(self.question_end)]
+    }
+
+    /// Where in the message TTLs stand.
+    #[inline]
+    pub(super) fn ttl_offsets(&self) -> impl Iterator<Item = usize> {
+        let start = usize::from(self.message_len);
+        let (offsets, _) = self.octets[start..start + 2 * usize::from(self.ttls)].as_chunks::<2>();
+        offsets.iter().map(|it| usize::from(u16::from_be_bytes(*it)))
+    }
+
+    fn header(&self) -> Header {
+        Header::read(&self.octets).expect("every answer starts with a header")
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let mut at = usize::from(self.question_end);
+        (0..self.header().answers).map_while(move |_| {
+            let entry = Entry::read(self.message(), at)?;
+            at = entry.end();
+            Some(entry)
+        })
+    }
+}
+
+fn is_label_start(wire: &[u8], place: usize) -> bool {
+    let mut at = 0;
+    while at < place {
+        at += 1 + usize::from(wire[at]);
+    }
+    at == place
+}
+
+/// An answer in the making, with at most one record.
+struct Draft {
+    octets: Vec<u8>,
+    question_end: usize,
+    ttl_at: Option<usize>,
+    rcode: Rcode,
+}
+
+impl Draft {
+    /// Header and question; room for a SOA record and the offset of its TTL.
+    fn new(query: &Query<'_>, rcode: Rcode, answers: u16, authorities: u16) -> Self {
+        let header = Header {
+            id: 0,
+            flags: flag::QR | flag::RA | rcode.low(),
+            questions: 1,
+            answers,
+            authorities,
+            additionals: 0,
+        };
+        let records = usize::from(answers + authorities);
+        let mut octets = Vec::with_capacity(HEADER_LEN + query.sent.len() + 4 + records * 80);
+        octets.extend_from_slice(&header.octets());
+        query.write_question(&mut octets);
+        Self { question_end: octets.len(), octets, ttl_at: None, rcode }
+    }
+
+    /// The rest of a record whose owner has been written.
+    fn record(&mut self, rtype: u16, class: u16, ttl_secs: u32, rdata: &[u8]) {
+        self.octets.extend_from_slice(&rtype.to_be_bytes());
+        self.octets.extend_from_slice(&class.to_be_bytes());
+        self.ttl_at = Some(self.octets.len());
+        self.octets.extend_from_slice(&ttl_secs.to_be_bytes());
+        let len = u16::try_from(rdata.len()).expect("made-up records are short");
+        self.octets.extend_from_slice(&len.to_be_bytes());
+        self.octets.extend_from_slice(rdata);
+    }
+
+    fn finish(self, lifetime_secs: Option<u32>) -> Answer {
+        let Self { mut octets, question_end, ttl_at, rcode } = self;
+        let short = |len: usize| u16::try_from(len).expect("made-up messages are short");
+        let message_len = short(octets.len());
+        if let Some(at) = ttl_at {
+            octets.extend_from_slice(&short(at).to_be_bytes());
+        }
+        Answer {
+            octets: octets.into_boxed_slice(),
+            message_len,
+            question_end: short(question_end),
+            ttls: u16::from(ttl_at.is_some()),
+            rcode,
+            ede: None,
+            lifetime_secs,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+
+    const NAME: &[u8] = b"\x03www\x07example\x00";
+
+    fn packet(qtype: u16) -> Vec<u8> {
+        Sample::new(7, flag::RD, NAME, qtype, class::IN).octets()
+    }
+
+    /// Reads a reply to `www.example. A`.
+    fn answer(reply: Sample) -> Answer {
+        let name = Name::parse("www.example").unwrap();
+        Answer::from_reply(&reply.octets(), 7, &name, rtype::A, class::IN).unwrap()
+    }
+
+    fn sample() -> Sample {
+        Sample::new(7, flag::QR | flag::AD, NAME, rtype::A, class::IN)
+    }
+
+    #[test]
+    fn records_addresses_and_targets_are_read() {
+        let answer = answer(
+            sample()
+                .answer(b"\xc0\x0c", rtype::CNAME, 60, b"\x03CDN\xc0\x10")
+                .answer(b"\xc0\x29", rtype::A, 30, &[192, 0, 2, 1])
+                .answer(b"\xc0\x29", rtype::AAAA, 40, &[0x20; 16])
+                .authority(b"\xc0\x10", rtype::NS, 90, b"\x02ns\xc0\x10")
+                .additional(b"\0", rtype::OPT, 0, b"\x00\x0f\x00\x06\x00\x03late"),
+        );
+        let records: Vec<_> = answer
+            .records()
+            .map(|it| (answer.name_at(it.owner).unwrap().text(), it.rtype, it.ttl, it.rdata.len()))
+            .collect();
+        let owner = |text: &str| text.to_owned();
+        let expected = [
+            (owner("www.example"), rtype::CNAME, 60, 6),
+            (owner("cdn.example"), rtype::A, 30, 4),
+            (owner("cdn.example"), rtype::AAAA, 40, 16),
+        ];
+        assert_eq!(records, expected);
+        let addresses: Vec<_> = answer.addresses().map(|it| it.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.1", "2020:2020:2020:2020:2020:2020:2020:2020"]);
+        let targets: Vec<_> = answer.targets().map(|it| it.text()).collect();
+        assert_eq!(targets, ["cdn.example"]);
+        assert_eq!((answer.rcode(), answer.authentic()), (Rcode::NOERROR, true));
+        assert_eq!((answer.ede(), answer.lifetime_secs()), (Some((3, "late")), Some(30)));
+        let offsets: Vec<_> = answer.ttl_offsets().collect();
+        assert_eq!(offsets, [35, 53, 69, 97]);
+        assert_eq!(answer.size(), answer.message().len() + 4 * 2 + 4);
+    }
+
+    #[test]
+    fn addresses_of_other_classes_are_none() {
+        let name = Name::parse("www.example").unwrap();
+        let mut reply = sample().answer(b"\xc0\x0c", rtype::A, 30, &[192, 0, 2, 1]).octets();
+        reply[28] = 3;
+        reply[34] = 3;
+        let answer = Answer::from_reply(&reply, 7, &name, rtype::A, class::CH).unwrap();
+        assert_eq!((answer.records().count(), answer.addresses().count()), (1, 0));
+    }
+
+    #[test]
+    fn made_up_addresses_are_records() {
+        let check = |text: &str, rtype: u16| {
+            let packet = packet(rtype);
+            let query = Query::parse(&packet).unwrap();
+            let address = text.parse().unwrap();
+            let answer = Answer::address(&query, address, 10);
+            assert_eq!(answer.addresses().collect::<Vec<_>>(), [address]);
+            let record = answer.records().next().unwrap();
+            assert_eq!((record.rtype, record.ttl), (rtype, 10));
+            assert_eq!(answer.name_at(record.owner).unwrap(), query.name);
+            assert_eq!((answer.lifetime_secs(), answer.authentic()), (Some(10), false));
+            read_back(&answer, &query);
+        };
+        check("192.0.2.7", rtype::A);
+        check("2001:db8::7", rtype::AAAA);
+    }
+
+    /// What we make up must be what we would take from an upstream.
+    fn read_back(answer: &Answer, query: &Query<'_>) {
+        let Query { name, qtype, qclass, .. } = query;
+        let again = Answer::from_reply(answer.message(), 0, name, *qtype, *qclass).unwrap();
+        assert_eq!(again.message(), answer.message());
+        assert_eq!(again.octets, answer.octets);
+        assert_eq!(again.lifetime_secs(), answer.lifetime_secs());
+    }
+
+    #[test]
+    fn made_up_negative_answers_carry_a_soa() {
+        let check = |owner: &[u8], rcode: Rcode, owner_len: usize| {
+            let packet = packet(rtype::TXT);
+            let query = Query::parse(&packet).unwrap();
+            let answer = Answer::negative(&query, rcode, owner, 10);
+            assert_eq!((answer.rcode(), answer.lifetime_secs()), (rcode, Some(10)));
+            assert_eq!(answer.records().count(), 0);
+            let soa = Entry::read(answer.message(), answer.head().len()).unwrap();
+            assert_eq!((soa.rtype, soa.ttl), (rtype::SOA, 10));
+            assert_eq!(soa.soa_minimum(answer.message()), Some(10));
+            assert_eq!(answer.name_at(soa.owner).unwrap().wire(), owner);
+            assert_eq!(answer.name_at(soa.rdata.start).unwrap().text(), "squint.invalid");
+            assert_eq!(soa.rdata.start - soa.owner, owner_len + 10);
+            read_back(&answer, &query);
+        };
+        check(NAME, Rcode::NXDOMAIN, 2);
+        check(b"\x07example\x00", Rcode::NXDOMAIN, 2);
+        check(b"\x07example\x00", Rcode::NOERROR, 2);
+        check(b"\x00", Rcode::NXDOMAIN, 1);
+        // No suffix of the qname: written out.
+        check(b"\x05other\x00", Rcode::NXDOMAIN, 7);
+        check(b"\x04mple\x00", Rcode::NXDOMAIN, 6);
+    }
+
+    #[test]
+    fn a_suffix_starts_at_a_label() {
+        // In `\x04.\x01b\x00` on the wire, `\x01b\x00` stands inside and at the end of other labels.
+        let packet = Sample::new(7, 0, b"\x03a\x01b\x00", rtype::A, class::IN).octets();
+        let query = Query::parse(&packet).unwrap();
+        let answer = Answer::negative(&query, Rcode::NXDOMAIN, b"\x01b\x00", 10);
+        let soa = Entry::read(answer.message(), answer.head().len()).unwrap();
+        assert_eq!(answer.name_at(soa.owner).unwrap().text(), "b");
+    }
+
+    #[test]
+    fn empty_answers_say_nothing_but_their_rcode() {
+        let packet = packet(rtype::A);
+        let query = Query::parse(&packet).unwrap();
+        let answer = Answer::empty(&query, Rcode::SERVFAIL);
+        assert_eq!(
+            (answer.rcode(), answer.lifetime_secs(), answer.ede()),
+            (Rcode::SERVFAIL, None, None)
+        );
+        assert_eq!((answer.size(), answer.records().count()), (packet.len(), 0));
+        read_back(&answer, &query);
+    }
+
+    #[test]
+    fn long_texts_of_upstreams_are_cut() {
+        let option = |text: &str| {
+            let len = u16::try_from(text.len() + 2).unwrap();
+            [b"\0\x0f".as_slice(), &len.to_be_bytes(), b"\0\x16", text.as_bytes()].concat()
+        };
+        let text = "é".repeat(200);
+        let answer = answer(sample().additional(b"\0", rtype::OPT, 0, &option(&text)));
+        assert_eq!(answer.ede(), Some((22, "é".repeat(127).as_str())));
     }
 }

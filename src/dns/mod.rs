@@ -1,13 +1,26 @@
 //! Wire words: queries parsed in place, answers kept in wire form, replies written into the caller's buffer.
+//!
+//! A packet from a client becomes a [`Query`] or is [`Rejected`]; an [`Outgoing`] asks an upstream, whose reply becomes an
+//! [`Answer`]; a [`Reply`] joins answer and query again. Nothing on the way from packet to cached reply allocates.
 
 mod answer;
 mod client;
+mod intake;
+mod names;
+mod opt;
+mod outgoing;
 mod query;
+mod rdata;
 mod reply;
+#[cfg(test)]
+mod sample;
 mod wire;
 
 pub use answer::{Answer, BadReply, Record};
 pub use client::{Client, Transport};
-pub use query::{Edns, Query, Rejected};
+pub use intake::RECORDS_MAX;
+pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN};
+pub use outgoing::Outgoing;
+pub use query::{Edns, Query, Rejected, udp_limit};
 pub use reply::{Ede, Reply};
 pub use wire::{Rcode, class, rtype};

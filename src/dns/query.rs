@@ -1,6 +1,11 @@
 //! A client's query, parsed in place without allocation.
 
-use super::{Rcode, Reply};
+use super::{
+    Ede, Rcode, opt,
+    rdata::Entry,
+    rtype,
+    wire::{HEADER_LEN, Header, flag, u16_at},
+};
 use crate::name::Name;
 
 /// A well-formed query with one question. Borrows the packet; parse the packet again after handing it over.
@@ -43,34 +48,379 @@ pub enum Rejected {
     /// No whole header, or a response (QR=1): never answered.
     Silence,
     /// Answered with a bare header (question left out, or echoed where `question_len` octets after the header parsed) and this rcode:
-    /// FORMERR, NOTIMP, BADVERS.
+    /// FORMERR, NOTIMP, REFUSED, BADVERS.
     Error {
         /// Message id.
         id: u16,
-        /// The first two flag octets as sent, for opcode and RD.
+        /// The first two flag octets as sent, for opcode, RD and CD.
         flags: u16,
         /// What is wrong.
         rcode: Rcode,
         /// How many octets after the header hold a well-formed question to echo; 0 where none.
         question_len: u16,
+        /// The OPT record, where one was read: the response carries one too (RFC 6891 section 7), without which there is no BADVERS.
+        edns: Option<Edns>,
     },
 }
 
 impl<'p> Query<'p> {
-    /// Parses a packet: header rules of RFC 9619 (QDCOUNT = 1), opcode QUERY only, one OPT with version 0, nothing in the answer section...
+    /// Parses a packet. A whole header with QR=0 always gets a response, so all that is wrong with it is an rcode:
+    ///
+    /// - opcodes other than QUERY: NOTIMP.
+    /// - TC=1, QDCOUNT other than 1 (RFC 9619 section 4), a question that is cut short or compressed (there is nothing before it
+    ///   to point at), records in the answer or authority section (but for IXFR's SOA, RFC 1995 section 3): FORMERR.
+    /// - in the additional section, records that run past the packet, a second OPT, one that the root does not own
+    ///   (RFC 6891 section 6.1.1), options that are cut short or of a wrong form: FORMERR. Other records (TSIG, SIG(0)) are
+    ///   stepped over, wherever they stand: a forwarder does not judge them.
+    /// - an EDNS version above 0, in an otherwise sound message: BADVERS; its options may have another form and are not read.
+    /// - types that no zone holds (OPT, TSIG, NXNAME, …): FORMERR, as RFC 9824 section 3.5 says of all of them;
+    ///   zone transfers: REFUSED, since they are no single response that could be forwarded.
+    ///
+    /// Octets after the last record are ignored, as Unbound and BIND do; so are AA, RA, Z and the rcode.
     pub fn parse(packet: &'p [u8]) -> Result<Self, Rejected> {
-        todo!()
+        let header = Header::read(packet).ok_or(Rejected::Silence)?;
+        if header.flags & flag::QR != 0 {
+            return Err(Rejected::Silence);
+        }
+        let reject = |rcode, question_len, edns| Rejected::Error {
+            id: header.id,
+            flags: header.flags,
+            rcode,
+            question_len,
+            edns,
+        };
+        if header.flags & flag::OPCODE != 0 {
+            return Err(reject(Rcode::NOTIMP, 0, None));
+        }
+        if header.questions != 1 || header.flags & flag::TC != 0 {
+            return Err(reject(Rcode::FORMERR, 0, None));
+        }
+        let body = &packet[HEADER_LEN..];
+        let question = Name::read(body).and_then(|(name, len)| {
+            Some((name, &body[..len], u16_at(body, len)?, u16_at(body, len + 2)?))
+        });
+        let Some((name, sent, qtype, qclass)) = question else {
+            return Err(reject(Rcode::FORMERR, 0, None));
+        };
+        let question_len = sent.len() + 4;
+        let edns = if header.answers | header.authorities | header.additionals == 0 {
+            None
+        } else {
+            read_records(packet, HEADER_LEN + question_len, &header, qtype)
+                .map_err(|(rcode, edns)| reject(rcode, question_len as u16, edns))?
+        };
+        match qtype {
+            rtype::AXFR | rtype::IXFR => {
+                return Err(reject(Rcode::REFUSED, question_len as u16, edns));
+            }
+            _ if rtype::is_meta(qtype) => {
+                return Err(reject(Rcode::FORMERR, question_len as u16, edns));
+            }
+            _ => (),
+        }
+        Ok(Self {
+            packet,
+            id: header.id,
+            rd: header.flags & flag::RD != 0,
+            ad: header.flags & flag::AD != 0,
+            cd: header.flags & flag::CD != 0,
+            name,
+            sent,
+            qtype,
+            qclass,
+            edns,
+        })
     }
 
     /// DO bit, false without EDNS.
     pub fn dnssec_ok(&self) -> bool {
         self.edns.is_some_and(|it| it.dnssec_ok)
     }
+
+    /// The question in lower case as [`super::Answer`] keeps it: name, type, class.
+    pub(super) fn write_question(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.name.wire());
+        out.extend_from_slice(&self.qtype.to_be_bytes());
+        out.extend_from_slice(&self.qclass.to_be_bytes());
+    }
+}
+
+/// The largest response in octets that a client takes over UDP: 512 without EDNS, else what it states, within
+/// [`super::UDP_SIZE_MIN`] and [`super::UDP_SIZE_MAX`].
+pub fn udp_limit(query: &Query<'_>) -> usize {
+    let stated = query.edns.map_or(opt::UDP_SIZE_MIN, |it| it.udp_size);
+    usize::from(stated.clamp(opt::UDP_SIZE_MIN, opt::UDP_SIZE_MAX))
+}
+
+/// Walks over the records after the question and reads OPT. An error comes with the OPT that was read until then.
+fn read_records(
+    packet: &[u8],
+    mut at: usize,
+    header: &Header,
+    qtype: u16,
+) -> Result<Option<Edns>, (Rcode, Option<Edns>)> {
+    let authorities_max = u16::from(qtype == rtype::IXFR);
+    if header.answers != 0 || header.authorities > authorities_max {
+        return Err((Rcode::FORMERR, None));
+    }
+    let mut edns = None;
+    let mut rcode = Rcode::NOERROR;
+    for index in 0..u32::from(header.authorities) + u32::from(header.additionals) {
+        let entry = Entry::read(packet, at).ok_or((Rcode::FORMERR, edns))?;
+        at = entry.end();
+        if entry.rtype != rtype::OPT {
+            continue;
+        }
+        let misplaced = index < u32::from(header.authorities) || packet[entry.owner] != 0;
+        if misplaced || edns.is_some() {
+            return Err((Rcode::FORMERR, edns));
+        }
+        edns = Some(Edns::read(entry.class, entry.ttl));
+        if opt::version(entry.ttl) != 0 {
+            rcode = Rcode::BADVERS;
+        } else if !opt::is_sound(&packet[entry.rdata]) {
+            return Err((Rcode::FORMERR, edns));
+        }
+    }
+    if rcode == Rcode::NOERROR { Ok(edns) } else { Err((rcode, edns)) }
 }
 
 impl Rejected {
     /// Writes the response into `out` (cleared first); nothing for [`Rejected::Silence`].
+    ///
+    /// `packet` is the packet that was parsed.
     pub fn write(&self, packet: &[u8], out: &mut Vec<u8>) {
-        todo!()
+        out.clear();
+        let Self::Error { id, flags, rcode, question_len, edns } = *self else { return };
+        let question = packet.get(HEADER_LEN..HEADER_LEN + usize::from(question_len));
+        let question = question.unwrap_or_default();
+        let header = Header {
+            id,
+            flags: flag::QR | flag::RA | flags & (flag::OPCODE | flag::RD | flag::CD) | rcode.low(),
+            questions: u16::from(!question.is_empty()),
+            answers: 0,
+            authorities: 0,
+            additionals: u16::from(edns.is_some()),
+        };
+        out.extend_from_slice(&header.octets());
+        out.extend_from_slice(question);
+        if let Some(edns) = edns {
+            let error = self.ede(question);
+            let limit = usize::from(opt::UDP_SIZE_MIN);
+            opt::write(out, rcode, edns.dnssec_ok, error.into_iter(), limit);
+        }
+    }
+
+    /// Why a sound question is not answered.
+    fn ede(&self, question: &[u8]) -> Option<Ede<'static>> {
+        let qtype = u16_at(question, question.len().checked_sub(4)?)?;
+        if rtype::is_meta(qtype) {
+            let text = "no zone holds records of this type";
+            return Some(Ede { code: Ede::INVALID_QUERY_TYPE, text });
+        }
+        let transfer = matches!(qtype, rtype::AXFR | rtype::IXFR);
+        transfer
+            .then_some(Ede { code: Ede::NOT_SUPPORTED, text: "zone transfers are not forwarded" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{UDP_SIZE_MAX, class, sample::Sample};
+    use super::*;
+
+    const NAME: &[u8] = b"\x03wWw\x07eXample\x00";
+    const OPT: &[u8] = b"\0\0\x29\x10\0\0\0\x80\0\0\0";
+
+    fn sample(flags: u16) -> Sample {
+        Sample::new(0x1234, flags, NAME, rtype::A, class::IN)
+    }
+
+    /// One A query with `tail` after the question and `additionals` claimed.
+    fn with(additionals: u16, tail: &[u8]) -> Vec<u8> {
+        [&sample(flag::RD).counts(1, 0, 0, additionals).octets(), tail].concat()
+    }
+
+    #[test]
+    fn queries_are_read() {
+        let packet = sample(flag::RD | flag::AD).octets();
+        let query = Query::parse(&packet).unwrap();
+        assert_eq!((query.id, query.rd, query.ad, query.cd), (0x1234, true, true, false));
+        assert_eq!((query.name.text().as_str(), query.sent), ("www.example", NAME));
+        assert_eq!((query.qtype, query.qclass, query.edns), (rtype::A, class::IN, None));
+        assert_eq!(query.packet, packet);
+        assert!(!query.dnssec_ok());
+
+        let packet = sample(flag::CD).additional(b"\0", rtype::OPT, 0x8000, b"").octets();
+        let query = Query::parse(&packet).unwrap();
+        assert_eq!((query.rd, query.ad, query.cd, query.dnssec_ok()), (false, false, true, true));
+    }
+
+    #[test]
+    fn udp_sizes_are_bounded() {
+        let check = |size: Option<u16>, expected: usize| {
+            let packet = match size {
+                None => with(0, b""),
+                Some(size) => {
+                    let [high, low] = size.to_be_bytes();
+                    with(1, &[0, 0, 41, high, low, 0, 0, 0, 0, 0, 0])
+                }
+            };
+            let query = Query::parse(&packet).unwrap();
+            assert_eq!(query.edns.map(|it| it.udp_size), size);
+            assert_eq!(udp_limit(&query), expected);
+        };
+        check(None, 512);
+        check(Some(0), 512);
+        check(Some(511), 512);
+        check(Some(1000), 1000);
+        check(Some(UDP_SIZE_MAX), 1232);
+        check(Some(4096), 1232);
+        check(Some(u16::MAX), 1232);
+    }
+
+    #[test]
+    fn what_is_allowed_beside_the_question() {
+        let check = |packet: &[u8], edns: bool| {
+            let query = Query::parse(packet);
+            assert_eq!(query.map(|it| it.edns.is_some()).ok(), Some(edns), "{packet:02x?}");
+        };
+        let tsig = b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x02xx";
+        check(&with(0, b""), false);
+        check(&with(1, OPT), true);
+        check(&with(1, tsig), false);
+        check(&with(2, &[OPT, tsig].concat()), true);
+        check(&with(2, &[tsig, OPT].concat()), true);
+        check(&with(2, &[b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04abcd", OPT].concat()), true);
+        // Octets after the end, an unknown option, an unknown flag.
+        check(&with(0, b"junk"), false);
+        check(&with(1, &[OPT, b"junk"].concat()), true);
+        check(&with(1, b"\0\0\x29\x10\0\0\0\x7f\xff\0\x07\xfd\xe9\0\x03abc"), true);
+        // AA, RA, Z and an rcode say nothing in a query.
+        check(&sample(0x0400 | flag::RA | 0x0040 | 5).octets(), false);
+    }
+
+    /// Checks rcode, echoed octets and OPT of the rejection, and what is written.
+    fn check(packet: &[u8], rcode: Rcode, question_len: u16, has_opt: bool) {
+        let rejected = Query::parse(packet).err().expect("a rejection");
+        let Rejected::Error { id, edns, .. } = rejected else { panic!("silence: {packet:02x?}") };
+        let expected = Rejected::Error {
+            id: 0x1234,
+            flags: u16_at(packet, 2).unwrap(),
+            rcode,
+            question_len,
+            edns,
+        };
+        assert_eq!((rejected, edns.is_some()), (expected, has_opt), "{packet:02x?}");
+
+        let mut out = b"left over".to_vec();
+        rejected.write(packet, &mut out);
+        let header = Header::read(&out).unwrap();
+        assert_eq!((header.id, header.flags & flag::QR), (id, flag::QR));
+        assert_eq!(header.flags & flag::OPCODE, u16_at(packet, 2).unwrap() & flag::OPCODE);
+        assert_eq!(header.questions, u16::from(question_len > 0));
+        assert_eq!((header.answers, header.authorities), (0, 0));
+        assert_eq!(header.additionals, u16::from(has_opt));
+        let end = HEADER_LEN + usize::from(question_len);
+        assert_eq!(out[HEADER_LEN..end], packet[HEADER_LEN..end]);
+        let high = if has_opt {
+            let entry = Entry::read(&out, end).unwrap();
+            assert_eq!((entry.rtype, entry.end()), (rtype::OPT, out.len()));
+            assert_eq!(Edns::read(entry.class, entry.ttl).udp_size, UDP_SIZE_MAX);
+            assert_eq!(Edns::read(entry.class, entry.ttl).dnssec_ok, edns.unwrap().dnssec_ok);
+            opt::rcode_high(entry.ttl)
+        } else {
+            assert_eq!(out.len(), end);
+            0
+        };
+        assert_eq!(header.rcode().0 | high, rcode.0);
+    }
+
+    const QUESTION: u16 = NAME.len() as u16 + 4;
+
+    #[test]
+    fn headers_decide_first() {
+        let formerr = |packet: Vec<u8>| check(&packet, Rcode::FORMERR, 0, false);
+        for opcode in 1..16 {
+            check(&sample(opcode << 11).octets(), Rcode::NOTIMP, 0, false);
+        }
+        check(&sample(0x2800).octets()[..12], Rcode::NOTIMP, 0, false);
+        formerr(sample(0).counts(0, 0, 0, 0).octets());
+        formerr(sample(0).counts(2, 0, 0, 0).octets());
+        formerr(sample(flag::TC).octets());
+        formerr(sample(0).octets()[..12].to_vec());
+        for len in 12..sample(0).octets().len() {
+            formerr(sample(0).octets()[..len].to_vec());
+        }
+        formerr(Sample::new(0x1234, 0, b"\xc0\x0c", 1, 1).octets());
+        formerr(Sample::new(0x1234, 0, b"\x03www\xc0\x04", 1, 1).octets());
+        formerr(Sample::new(0x1234, 0, b"\x41x", 1, 1).octets());
+        formerr(Sample::new(0x1234, 0, &[b"\x3f".repeat(256), vec![0]].concat(), 1, 1).octets());
+    }
+
+    #[test]
+    fn records_decide_next() {
+        let formerr = |packet: Vec<u8>, edns: bool| check(&packet, Rcode::FORMERR, QUESTION, edns);
+        formerr(sample(0).answer(b"\0", rtype::A, 0, &[0; 4]).octets(), false);
+        formerr(sample(0).authority(b"\0", rtype::SOA, 0, &[0; 4]).octets(), false);
+        formerr(with(1, b""), false);
+        formerr(with(65535, OPT), true);
+        for len in 0..OPT.len() {
+            formerr(with(1, &OPT[..len]), false);
+        }
+        formerr(with(2, &[OPT, OPT].concat()), true);
+        formerr(with(1, b"\x01x\0\0\x29\x10\0\0\0\0\0\0\0"), false);
+        formerr(with(1, b"\xc0\x18\0\x29\x10\0\0\0\0\0\0\0"), false);
+        formerr(with(1, b"\0\0\x29\x10\0\0\0\0\0\0\x01"), false);
+        formerr(with(1, b"\0\0\x29\x10\0\0\0\0\0\0\x03\0\x03\0"), true);
+        formerr(with(1, b"\0\0\x29\x10\0\0\0\0\0\0\x04\0\x03\0\x01"), true);
+        formerr(with(2, &[OPT, b"\xff\0\x01"].concat()), true);
+    }
+
+    #[test]
+    fn unknown_versions_get_badvers() {
+        let badvers = |packet: Vec<u8>| check(&packet, Rcode::BADVERS, QUESTION, true);
+        badvers(with(1, b"\0\0\x29\x10\0\0\x01\0\0\0\0"));
+        badvers(with(1, b"\0\0\x29\x10\0\0\xff\x80\0\0\x03\0\x03\0"));
+        // The message must be sound all the same.
+        check(&with(1, b"\0\0\x29\x10\0\0\x01\0\0\0\x01"), Rcode::FORMERR, QUESTION, false);
+        check(&with(2, b"\0\0\x29\x10\0\0\x01\0\0\0\0"), Rcode::FORMERR, QUESTION, true);
+    }
+
+    #[test]
+    fn types_that_no_zone_holds_are_refused() {
+        let ask = |qtype: u16| Sample::new(0x1234, 0, NAME, qtype, class::IN);
+        for qtype in [rtype::OPT, rtype::NXNAME, rtype::TKEY, rtype::TSIG, rtype::MAILB] {
+            check(&ask(qtype).octets(), Rcode::FORMERR, QUESTION, false);
+        }
+        check(&ask(rtype::AXFR).octets(), Rcode::REFUSED, QUESTION, false);
+        let soa = |sample: Sample| sample.authority(b"\0", rtype::SOA, 0, b"");
+        check(&soa(ask(rtype::IXFR)).octets(), Rcode::REFUSED, QUESTION, false);
+        check(&soa(soa(ask(rtype::IXFR))).octets(), Rcode::FORMERR, QUESTION, false);
+        let opt = ask(rtype::IXFR).authority(b"\0", rtype::OPT, 0, b"");
+        check(&opt.octets(), Rcode::FORMERR, QUESTION, false);
+
+        let packet = ask(rtype::NXNAME).additional(b"\0", rtype::OPT, 0, b"").octets();
+        check(&packet, Rcode::FORMERR, QUESTION, true);
+        let mut out = Vec::new();
+        Query::parse(&packet).err().unwrap().write(&packet, &mut out);
+        let entry = Entry::read(&out, HEADER_LEN + usize::from(QUESTION)).unwrap();
+        assert_eq!(opt::ede(&out[entry.rdata]).map(|it| it.0), Some(Ede::INVALID_QUERY_TYPE));
+    }
+
+    #[test]
+    fn responses_and_scraps_stay_unanswered() {
+        let check = |packet: &[u8]| {
+            let rejected = Query::parse(packet).err();
+            assert_eq!(rejected, Some(Rejected::Silence), "{packet:02x?}");
+            let mut out = b"left over".to_vec();
+            Rejected::Silence.write(packet, &mut out);
+            assert!(out.is_empty());
+        };
+        for len in 0..12 {
+            check(&sample(0).octets()[..len]);
+        }
+        check(&sample(flag::QR).octets());
+        check(&sample(flag::QR | 0x2800).octets()[..12]);
     }
 }

@@ -1,21 +1,24 @@
 //! `Reply`: how an answer leaves for one client: ID, flags, question case, TTLs, size, OPT.
 
-use super::{Answer, Query};
+use super::{
+    Answer, Query, Rcode, opt,
+    wire::{HEADER_LEN, flag},
+};
 
 /// An answer on its way to one client.
 #[derive(Debug, Clone, Copy)]
 pub struct Reply<'a> {
     /// What is sent.
     pub answer: &'a Answer,
-    /// The query it answers.
+    /// The query it answers: the same name, type and class.
     pub query: &'a Query<'a>,
     /// How many seconds ago the answer was stored; taken off every TTL.
     pub age_secs: u32,
     /// When set, every TTL becomes this: for stale answers (RFC 8767 section 5).
     pub ttl_secs_override: Option<u32>,
-    /// An Extended DNS Error to add, when the client sent EDNS.
+    /// An Extended DNS Error to add, when the client sent EDNS. It precedes the one that the upstream gave.
     pub ede: Option<Ede<'a>>,
-    /// Largest message in octets that this transport takes: 65,535 over streams; over UDP what EDNS allows.
+    /// Largest message in octets that this transport takes: 65,535 over streams; over UDP [`super::udp_limit`].
     pub limit: usize,
 }
 
@@ -33,19 +36,269 @@ impl Ede<'_> {
     pub const OTHER: u16 = 0;
     pub const STALE_ANSWER: u16 = 3;
     pub const FORGED_ANSWER: u16 = 4;
+    pub const DNSSEC_BOGUS: u16 = 6;
+    pub const CACHED_ERROR: u16 = 13;
+    pub const NOT_READY: u16 = 14;
     pub const BLOCKED: u16 = 15;
     pub const CENSORED: u16 = 16;
     pub const FILTERED: u16 = 17;
     pub const PROHIBITED: u16 = 18;
+    pub const STALE_NXDOMAIN_ANSWER: u16 = 19;
+    pub const NOT_SUPPORTED: u16 = 21;
     pub const NO_REACHABLE_AUTHORITY: u16 = 22;
     pub const NETWORK_ERROR: u16 = 23;
+    pub const INVALID_DATA: u16 = 24;
+    pub const INVALID_QUERY_TYPE: u16 = 30;
 }
 
 impl Reply<'_> {
     /// Writes the response into `out`, cleared first; sets TC and drops records where it does not fit.
     ///
-    /// An answer that does not fit leaves as header, question and OPT with TC=1; EDE text is cut before that happens.
+    /// An answer that does not fit leaves as header, question and OPT with TC=1, never with part of its records
+    /// (RFC 2181 section 9). EDE text is cut before that happens, and EDE is left out where not even its code fits, which sets
+    /// TC as well (RFC 8914 section 3). The limit is taken to hold header, question and OPT, as 512 octets do.
+    ///
+    /// Flags: RD and CD as asked; RA, because recursion is on offer; AA never, because an answer from a forwarder's cache is
+    /// not the authority's own word; AD when the upstream set it and the client can read it (AD or DO in the query,
+    /// RFC 6840 section 5.8). An extended rcode goes to a client without EDNS as SERVFAIL: its lower bits would say something else.
+    #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
-        todo!()
+        let (answer, query) = (self.answer, self.query);
+        let opt_len = if query.edns.is_some() { opt::OPT_LEN } else { 0 };
+        let (message, head) = (answer.message(), answer.head());
+        assert_eq!(head.len(), HEADER_LEN + query.sent.len() + 4, "an answer to another question");
+        let fits = message.len() + opt_len <= self.limit;
+        out.clear();
+        out.extend_from_slice(if fits { message } else { head });
+
+        let Some(header) = out.first_chunk_mut::<HEADER_LEN>() else { return };
+        [header[0], header[1]] = query.id.to_be_bytes();
+        let mut flags = u16::from_be_bytes([header[2], header[3]]);
+        if !(query.ad || query.dnssec_ok()) {
+            flags &= !flag::AD;
+        }
+        flags |= if query.rd { flag::RD } else { 0 } | if query.cd { flag::CD } else { 0 };
+        if query.edns.is_none() && answer.rcode().high() != 0 {
+            flags = flags & !flag::RCODE | Rcode::SERVFAIL.low();
+        }
+        if !fits {
+            flags |= flag::TC;
+            header[6..].fill(0);
+        }
+        [header[2], header[3]] = flags.to_be_bytes();
+        if query.edns.is_some() {
+            let additionals = u16::from_be_bytes([header[10], header[11]]) + 1;
+            [header[10], header[11]] = additionals.to_be_bytes();
+        }
+        out[HEADER_LEN..HEADER_LEN + query.sent.len()].copy_from_slice(query.sent);
+        if fits {
+            self.write_ttls(out);
+        }
+        if let Some(edns) = query.edns {
+            let own = answer.ede().map(|(code, text)| Ede { code, text });
+            let errors = self.ede.into_iter().chain(own);
+            if !opt::write(out, answer.rcode(), edns.dnssec_ok, errors, self.limit) {
+                out[2] |= (flag::TC >> 8) as u8;
+            }
+        }
+    }
+
+    #[inline]
+    fn write_ttls(&self, out: &mut [u8]) {
+        if self.age_secs == 0 && self.ttl_secs_override.is_none() {
+            return;
+        }
+        for at in self.answer.ttl_offsets() {
+            let Some(octets) = out[at..].first_chunk_mut::<4>() else { continue };
+            let left = u32::from_be_bytes(*octets).saturating_sub(self.age_secs);
+            *octets = self.ttl_secs_override.unwrap_or(left).to_be_bytes();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Rcode, UDP_SIZE_MAX, class, rdata::Entry, rtype, sample::Sample};
+    use super::*;
+    use crate::name::Name;
+
+    const NAME: &[u8] = b"\x03wWw\x07eXample\x00";
+    const QUESTION_END: usize = HEADER_LEN + NAME.len() + 4;
+
+    /// A query for `wWw.eXample. A` with these flags, and with OPT if `ttl` says what stands in it.
+    fn packet(flags: u16, ttl: Option<u32>) -> Vec<u8> {
+        let sample = Sample::new(0x1234, flags, NAME, rtype::A, class::IN);
+        match ttl {
+            Some(ttl) => sample.additional(b"\0", rtype::OPT, ttl, b"").octets(),
+            None => sample.octets(),
+        }
+    }
+
+    fn sample(flags: u16) -> Sample {
+        Sample::new(7, flag::QR | flags, NAME, rtype::A, class::IN)
+            .answer(b"\xc0\x0c", rtype::A, 300, &[192, 0, 2, 1])
+            .answer(b"\xc0\x0c", rtype::A, 5, &[192, 0, 2, 2])
+    }
+
+    fn answer(reply: Sample) -> Answer {
+        let name = Name::parse("www.example").unwrap();
+        Answer::from_reply(&reply.octets(), 7, &name, rtype::A, class::IN).unwrap()
+    }
+
+    /// Writes `answer` to the client that sent `packet`, as `change` wants it.
+    fn write(answer: &Answer, packet: &[u8], change: impl Fn(&mut Reply<'_>)) -> Vec<u8> {
+        let query = &Query::parse(packet).unwrap();
+        let mut reply =
+            Reply { answer, query, age_secs: 0, ttl_secs_override: None, ede: None, limit: 512 };
+        change(&mut reply);
+        let mut out = b"left over".to_vec();
+        reply.write(&mut out);
+        out
+    }
+
+    fn flags(message: &[u8]) -> u16 {
+        u16::from_be_bytes([message[2], message[3]])
+    }
+
+    fn ttls(message: &[u8]) -> Vec<u32> {
+        let mut at = QUESTION_END;
+        let mut found = Vec::new();
+        while let Some(entry) = Entry::read(message, at) {
+            at = entry.end();
+            found.push(entry.ttl);
+        }
+        found
+    }
+
+    #[test]
+    fn flags_follow_answer_and_query() {
+        const FIXED: u16 = flag::QR | flag::RA;
+        let check = |upstream: u16, asked: u16, opt: Option<u32>, expected: u16| {
+            let out = write(&answer(sample(upstream)), &packet(asked, opt), |_| ());
+            assert_eq!(flags(&out), FIXED | expected, "{upstream:04x} {asked:04x} {opt:?}");
+            assert_eq!(out[..2], [0x12, 0x34]);
+            assert_eq!(out[HEADER_LEN..HEADER_LEN + NAME.len()], *NAME);
+        };
+        check(0, 0, None, 0);
+        check(0, flag::RD, None, flag::RD);
+        check(0, flag::CD, None, flag::CD);
+        check(flag::RD | flag::CD, 0, None, 0);
+        // AA of the upstream, and what it leaves in Z.
+        check(0x0400 | 0x0040, 0, None, 0);
+        check(flag::AD, 0, None, 0);
+        check(flag::AD, flag::AD, None, flag::AD);
+        check(flag::AD, 0, Some(0), 0);
+        check(flag::AD, 0, Some(0x8000), flag::AD);
+        check(0, flag::AD, Some(0x8000), 0);
+    }
+
+    #[test]
+    fn ttls_are_counted_down() {
+        let check = |age_secs: u32, ttl_secs_override: Option<u32>, expected: [u32; 2]| {
+            let out = write(&answer(sample(0)), &packet(0, None), |it| {
+                it.age_secs = age_secs;
+                it.ttl_secs_override = ttl_secs_override;
+            });
+            assert_eq!(ttls(&out), expected);
+        };
+        check(0, None, [300, 5]);
+        check(1, None, [299, 4]);
+        check(5, None, [295, 0]);
+        check(6, None, [294, 0]);
+        check(u32::MAX, None, [0, 0]);
+        check(400, Some(30), [30, 30]);
+        check(0, Some(30), [30, 30]);
+    }
+
+    #[test]
+    fn opt_answers_opt() {
+        let plain = write(&answer(sample(0)), &packet(0, None), |_| ());
+        assert_eq!((plain[11], ttls(&plain).len()), (0, 2));
+        let check = |asked: u32, expected: u32| {
+            let out = write(&answer(sample(0)), &packet(0, Some(asked)), |_| ());
+            assert_eq!(out[11], 1);
+            assert_eq!(out[12..plain.len()], plain[12..]);
+            let entry = Entry::read(&out, plain.len()).unwrap();
+            assert_eq!((entry.rtype, entry.class), (rtype::OPT, UDP_SIZE_MAX));
+            assert_eq!((entry.ttl, entry.rdata.len(), entry.end()), (expected, 0, out.len()));
+        };
+        check(0, 0);
+        check(0x8000, 0x8000);
+        // Only DO comes back.
+        check(0xff00_ffff, 0x8000);
+    }
+
+    #[test]
+    fn errors_travel_in_opt() {
+        let own = b"\0\x0f\0\x06\0\x16slow";
+        let answer = answer(sample(0).additional(b"\0", rtype::OPT, 0, own));
+        let ede = Some(Ede { code: Ede::STALE_ANSWER, text: "late" });
+        let plain = write(&answer, &packet(0, None), |it| it.ede = ede);
+        assert_eq!(ttls(&plain).len(), 2, "no OPT, no EDE");
+        let rdata = |ede| {
+            let out = write(&answer, &packet(0, Some(0)), |it| it.ede = ede);
+            let entry = Entry::read(&out, plain.len()).unwrap();
+            assert_eq!(entry.end(), out.len());
+            out[entry.rdata].to_vec()
+        };
+        assert_eq!(rdata(None), own);
+        assert_eq!(rdata(ede), [b"\0\x0f\0\x06\0\x03late".as_slice(), own].concat());
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_without_records() {
+        let answer = answer(sample(flag::AD).authority(b"\xc0\x10", rtype::NS, 9, b"\xc0\x10"));
+        let whole = write(&answer, &packet(flag::RD, None), |_| ());
+        let check = |opt: Option<u32>, limit: usize, fits: bool| {
+            let out = write(&answer, &packet(flag::RD, opt), |it| it.limit = limit);
+            assert_eq!(flags(&out) & flag::TC == 0, fits, "{limit}");
+            assert!(out.len() <= limit);
+            if !fits {
+                assert_eq!(out[4..12], [0, 1, 0, 0, 0, 0, 0, u8::from(opt.is_some())]);
+                assert_eq!(out.len(), QUESTION_END + if opt.is_some() { 11 } else { 0 });
+            }
+        };
+        check(None, whole.len(), true);
+        check(None, whole.len() - 1, false);
+        check(Some(0), whole.len() + 11, true);
+        check(Some(0), whole.len() + 10, false);
+    }
+
+    #[test]
+    fn errors_give_way_before_records_do() {
+        let answer = answer(sample(0));
+        let len = write(&answer, &packet(0, Some(0)), |_| ()).len();
+        let check = |room: usize, text: Option<&str>| {
+            let out = write(&answer, &packet(0, Some(0)), |it| {
+                it.ede = Some(Ede { code: Ede::BLOCKED, text: "reads as another" });
+                it.limit = len + room;
+            });
+            assert_eq!(out[7], 2, "both records are there");
+            let entry = Entry::read(&out, len - 11).unwrap();
+            assert_eq!(opt::ede(&out[entry.rdata]).map(|it| it.1), text);
+            assert_eq!(flags(&out) & flag::TC == 0, text.is_some());
+        };
+        check(22, Some("reads as another"));
+        check(12, Some("reads "));
+        check(6, Some(""));
+        check(5, None);
+        check(0, None);
+    }
+
+    #[test]
+    fn extended_rcodes_need_opt() {
+        let answer = answer(sample(7).additional(b"\0", rtype::OPT, 0x0100_0000, b""));
+        assert_eq!(answer.rcode(), Rcode::BADCOOKIE);
+        let out = write(&answer, &packet(0, Some(0)), |_| ());
+        assert_eq!((flags(&out) & flag::RCODE, out[out.len() - 6]), (7, 1));
+        let out = write(&answer, &packet(0, None), |_| ());
+        assert_eq!(flags(&out) & flag::RCODE, Rcode::SERVFAIL.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "an answer to another question")]
+    fn an_answer_to_another_question_is_not_written() {
+        let packet = Sample::new(1, 0, b"\x01a\0", rtype::A, class::IN).octets();
+        write(&answer(sample(0)), &packet, |_| ());
     }
 }
