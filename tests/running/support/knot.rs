@@ -16,6 +16,8 @@ $TTL 300
 *.               AAAA  2001:db8::99
 *.               HTTPS 1 . alpn=h2
 *.               TXT   "anything"
+*.example.       A     192.0.2.99
+*.example.       AAAA  2001:db8::99
 ns.example.      A     127.0.0.1
 www.example.     A     192.0.2.10
 www.example.     A     192.0.2.11
