@@ -1,0 +1,221 @@
+//! Building an index in two passes: count, allocate once, fill.
+
+use std::{
+    hash::{BuildHasher as _, Hasher as _},
+    io,
+};
+
+use super::{
+    ENTRIES_MAX, Index, JunkReason, LINES_MAX, LISTS_MAX, List, Report,
+    distinct::Distinct,
+    line::{self, Item},
+    lines,
+    table::{Inserted, Table},
+};
+use crate::{name, verdict::Mode};
+
+/// Why an index cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A list cannot be read.
+    #[error("list `{list}` cannot be read: {source}")]
+    Read {
+        /// The list's name.
+        list: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// More lists than [`LISTS_MAX`].
+    #[error("there are {0} lists, {LISTS_MAX} are allowed")]
+    TooManyLists(usize),
+    /// More entries than [`ENTRIES_MAX`] or more lines than [`LINES_MAX`].
+    #[error("list `{list}` goes over the limit of {ENTRIES_MAX} entries")]
+    TooManyEntries {
+        /// The list that crosses the limit.
+        list: String,
+    },
+    /// Files kept growing between the two passes.
+    #[error("the lists changed while they were read")]
+    Changed,
+}
+
+/// How often a build starts again because a file grew between the passes.
+const ATTEMPTS_MAX: u32 = 3;
+
+pub(super) fn build<R: io::Read>(
+    lists: &[List],
+    mut open: impl FnMut(usize) -> io::Result<R>,
+) -> Result<(Index, Vec<Report>), BuildError> {
+    if lists.len() > LISTS_MAX {
+        return Err(BuildError::TooManyLists(lists.len()));
+    }
+    let hashing = Hashing::new();
+    for _ in 0..ATTEMPTS_MAX {
+        let count = count(lists, &hashing, &mut open)?;
+        // The estimate is seldom off by 2 %, and the table bears more.
+        let distinct = (count.distinct.estimate() * 102 / 100).min(count.entries);
+        let shared = count.entries - distinct * 96 / 100;
+        let table = Table::new(distinct, shared);
+        let index = Index {
+            lists: lists.to_vec(),
+            starts: Vec::with_capacity(lists.len()),
+            table,
+            hashing: hashing.clone(),
+            labels_max: count.labels_max,
+        };
+        if let Some(built) = fill(index, &mut open)? {
+            return Ok(built);
+        }
+    }
+    Err(BuildError::Changed)
+}
+
+/// The keyed hash of wire forms.
+#[derive(Clone)]
+pub(super) struct Hashing(foldhash::quality::RandomState);
+
+impl Hashing {
+    /// Draws a key.
+    pub(super) fn new() -> Self {
+        Self(foldhash::quality::RandomState::default())
+    }
+
+    /// The hash of a name in wire form; never zero.
+    #[inline]
+    pub(super) fn hash(&self, wire: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(wire);
+        hasher.finish().max(1)
+    }
+}
+
+/// What the first pass tells.
+struct Count {
+    entries: usize,
+    distinct: Distinct,
+    labels_max: usize,
+}
+
+fn count<R: io::Read>(
+    lists: &[List],
+    hashing: &Hashing,
+    open: &mut impl FnMut(usize) -> io::Result<R>,
+) -> Result<Count, BuildError> {
+    let mut count = Count { entries: 0, distinct: Distinct::new(), labels_max: 0 };
+    for (at, list) in lists.iter().enumerate() {
+        let read = each_item(
+            list,
+            || open(at),
+            |_, _, item| {
+                if let Item::Entry(wire) = item {
+                    count.entries += 1;
+                    count.distinct.add(hashing.hash(wire));
+                    count.labels_max = count.labels_max.max(name::labels(wire).count());
+                }
+                if count.entries > ENTRIES_MAX { Err(Stop::TooMany) } else { Ok(()) }
+            },
+        );
+        read.map_err(|it| it.error(list))?;
+    }
+    Ok(count)
+}
+
+/// Fills the index; `None` when it turns out too small.
+fn fill<R: io::Read>(
+    mut index: Index,
+    open: &mut impl FnMut(usize) -> io::Result<R>,
+) -> Result<Option<(Index, Vec<Report>)>, BuildError> {
+    let Index { lists, starts, table, hashing, labels_max } = &mut index;
+    let mut reports = Vec::with_capacity(lists.len());
+    let mut lines_before = 0_u32;
+    for (at, list) in lists.iter().enumerate() {
+        let mut report = Report::default();
+        let read = each_item(
+            list,
+            || open(at),
+            |line, text, item| {
+                match item {
+                    Item::Own => report.own += 1,
+                    Item::Junk(reason) => report.add_junk(line, reason, text),
+                    Item::Entry(wire) => {
+                        let holder = lines_before
+                            .checked_add(line)
+                            .filter(|&it| it <= LINES_MAX)
+                            .ok_or(Stop::TooMany)?;
+                        match table.insert(hashing.hash(wire), holder, lines_before + 1) {
+                            Inserted::New => report.entries += 1,
+                            Inserted::Shared => {
+                                report.entries += 1;
+                                report.shared += 1;
+                            }
+                            Inserted::Repeated => report.repeated += 1,
+                            Inserted::Full => return Err(Stop::Full),
+                        }
+                        *labels_max = (*labels_max).max(name::labels(wire).count());
+                    }
+                }
+                Ok(())
+            },
+        );
+        report.lines = match read {
+            Ok(lines) => lines,
+            Err(Stop::Full) => return Ok(None),
+            Err(stop) => return Err(stop.error(list)),
+        };
+        starts.push(lines_before);
+        lines_before = lines_before.saturating_add(report.lines);
+        reports.push(report);
+    }
+    table.shrink();
+    Ok(Some((index, reports)))
+}
+
+/// What breaks off the reading of a list.
+enum Stop {
+    Read(io::Error),
+    TooMany,
+    Full,
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl Stop {
+    fn error(self, list: &List) -> BuildError {
+        let list = list.name.clone();
+        match self {
+            Self::Read(source) => BuildError::Read { list, source },
+            Self::TooMany => BuildError::TooManyEntries { list },
+            Self::Full => BuildError::Changed,
+        }
+    }
+}
+
+/// Calls `each` with line number, line and item for all that a list holds, and tells how many lines it has.
+fn each_item<R: io::Read>(
+    list: &List,
+    open: impl FnOnce() -> io::Result<R>,
+    mut each: impl FnMut(u32, &[u8], Item<'_>) -> Result<(), Stop>,
+) -> Result<u32, Stop> {
+    let mut number = 0_u32;
+    if list.mode == Mode::Off {
+        return Ok(number);
+    }
+    lines::each_line(open()?, |text| {
+        number = number.checked_add(1).ok_or(Stop::TooMany)?;
+        let Some(text) = text else {
+            return each(number, b"", Item::Junk(JunkReason::LineTooLong));
+        };
+        let mut result = Ok(());
+        line::read(text, |item| {
+            if result.is_ok() {
+                result = each(number, text, item);
+            }
+        });
+        result
+    })?;
+    Ok(number)
+}
