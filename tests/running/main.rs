@@ -1,0 +1,14 @@
+//! The real binary in front of a real authoritative server, asked by real clients. A test that cannot run fails.
+#![cfg(test)]
+
+mod access;
+mod check;
+mod config_check;
+mod events;
+mod faults;
+mod reload;
+mod serve;
+mod start;
+mod stop;
+mod support;
+mod verdicts;

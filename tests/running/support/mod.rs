@@ -1,0 +1,21 @@
+//! What the tests share: servers and clients as processes that never outlive their test.
+
+mod dig;
+mod knot;
+mod load;
+mod network;
+mod packet;
+mod ports;
+mod process;
+mod squint;
+mod upstream;
+
+pub(crate) use dig::{Dig, Response};
+pub(crate) use knot::{Knot, LARGE_STRINGS};
+pub(crate) use load::{Load, ask_all};
+pub(crate) use network::Network;
+pub(crate) use packet::{Message, query};
+pub(crate) use ports::free_port;
+pub(crate) use process::{Finished, Process, run, wait_until};
+pub(crate) use squint::{Data, Squint, binary, squint};
+pub(crate) use upstream::Gate;
