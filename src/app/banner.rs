@@ -1,12 +1,6 @@
 //! The lines printed at start: where it listens, whom it asks, what it knows, and what to try.
 
-use crate::{
-    list::Report,
-    policy::Policy,
-    server,
-    upstream::Url,
-    verdict::Mode,
-};
+use crate::{list::Report, policy::Policy, server, upstream::Url, verdict::Mode};
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
@@ -49,10 +43,23 @@ fn lines(facts: &Facts<'_>, reachable: &[IpAddr]) -> String {
     line("forwarding", &format!("{}{whose}", urls(facts.forwarding)));
     let group = &facts.policy.groups[0];
     let protected = facts.policy.knowledge.engine.protected_count();
-    line("protecting", &format!("{} domains; look-alikes: {}, platforms: {}", number(protected), mode(group.lookalike), mode(group.platform)));
+    line(
+        "protecting",
+        &format!(
+            "{} domains; look-alikes: {}, platforms: {}",
+            number(protected),
+            mode(group.lookalike),
+            mode(group.platform)
+        ),
+    );
     line("lists", &lists(facts));
     line("config", facts.file);
-    line("history", &facts.history.map_or_else(|| "off".to_owned(), |it| it.join("events.jsonl").display().to_string()));
+    line(
+        "history",
+        &facts
+            .history
+            .map_or_else(|| "off".to_owned(), |it| it.join("events.jsonl").display().to_string()),
+    );
     line("for DHCP", &dhcp(facts.listening, reachable));
     text.push_str(&try_line(facts.listening));
     text
@@ -67,21 +74,36 @@ fn mode(mode: Mode) -> &'static str {
 }
 
 fn lists(facts: &Facts<'_>) -> String {
-    let held = format!("{} lists, {} entries", facts.reports.len(), number(facts.policy.rules.index.len()));
-    let junk: usize = facts.reports.iter().map(|it| it.junk_lines()).sum();
-    if junk > 0 { format!("{held}; {} lines made no sense and were left out", number(junk)) } else { held }
+    let held = format!(
+        "{} lists, {} entries",
+        facts.reports.len(),
+        number(facts.policy.rules.index.len())
+    );
+    let junk: usize = facts.reports.iter().map(|it| it.junk).sum();
+    if junk > 0 {
+        format!("{held}; {} words that are no names were left out", number(junk))
+    } else {
+        held
+    }
 }
 
 /// What DHCP can hand out, or what is missing for that.
 fn dhcp(listening: &[SocketAddr], reachable: &[IpAddr]) -> String {
-    let covers = |own: &SocketAddr, it: &IpAddr| own.port() == 53 && (own.ip() == *it || (own.ip().is_unspecified() && own.is_ipv4() == it.is_ipv4()));
-    let served: Vec<String> =
-        reachable.iter().filter(|it| listening.iter().any(|own| covers(own, it))).map(ToString::to_string).collect();
+    let covers = |own: &SocketAddr, it: &IpAddr| {
+        own.port() == 53
+            && (own.ip() == *it || (own.ip().is_unspecified() && own.is_ipv4() == it.is_ipv4()))
+    };
+    let served: Vec<String> = reachable
+        .iter()
+        .filter(|it| listening.iter().any(|own| covers(own, it)))
+        .map(ToString::to_string)
+        .collect();
     if !served.is_empty() {
         return format!("hand out {} as the DNS server", served.join(" "));
     }
     let example = reachable.iter().find(|it| it.is_ipv4()).or_else(|| reachable.first());
-    let address = example.map_or_else(|| "192.168.1.2:53".to_owned(), |it| SocketAddr::new(*it, 53).to_string());
+    let address = example
+        .map_or_else(|| "192.168.1.2:53".to_owned(), |it| SocketAddr::new(*it, 53).to_string());
     format!(
         "clients cannot reach this yet: add `--listen {address}`; port 53 needs root or `setcap cap_net_bind_service=+ep` on \
          the binary,\n              and `DNSStubListener=no` where systemd-resolved holds it"
@@ -131,6 +153,9 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!((number(7).as_str(), number(1_234_567).as_str(), number(1_000).as_str()), ("7", "1,234,567", "1,000"));
+        assert_eq!(
+            (number(7).as_str(), number(1_234_567).as_str(), number(1_000).as_str()),
+            ("7", "1,234,567", "1,000")
+        );
     }
 }

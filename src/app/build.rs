@@ -4,7 +4,7 @@ use crate::{
     config::{Config, Found},
     list::{Index, Report},
     lookalike::{self, Engine},
-    name::Class,
+    name::{Class, Name, NameError},
     platform::{Allow, Platforms},
     policy::{Group, Knowledge, OwnRules, Policy, Rules, Sinkhole},
 };
@@ -28,12 +28,16 @@ pub fn offline(file: Option<&Path>) -> anyhow::Result<Offline> {
         platforms: Platforms::builtin(),
     });
     let (rules, _reports) = rules(&config)?;
-    Ok(Offline { policy: policy(&config, knowledge, Arc::new(rules), 1), now: super::clock::unix() })
+    Ok(Offline {
+        policy: policy(&config, knowledge, Arc::new(rules), 1),
+        now: super::clock::unix(),
+    })
 }
 
 /// What the look-alike engine is built from.
 pub(super) fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Config {
-    let texts = |domains: &[crate::config::Domain]| domains.iter().map(ToString::to_string).collect();
+    let texts =
+        |domains: &[crate::config::Domain]| domains.iter().map(ToString::to_string).collect();
     lookalike::Config {
         domains: texts(&config.protect.domains),
         owned: texts(&config.protect.owned),
@@ -46,14 +50,21 @@ pub(super) fn lookalike(config: &Config, search_domains: Vec<String>) -> lookali
 /// Reads the lists and compiles the rules. A list that cannot be read is an error: a policy is swapped whole or not at all.
 pub(super) fn rules(config: &Config) -> anyhow::Result<(Rules, Vec<Report>)> {
     let heads: Vec<_> = config.lists.iter().map(crate::config::List::head).collect();
-    let (index, reports) = Index::build(&heads, |at| File::open(&config.lists[at].path)).context("cannot build the list index")?;
-    let own = OwnRules::new(config.rules.iter().map(|it| (it.name.name().clone(), it.action)));
+    let (index, reports) = Index::build(&heads, |at| File::open(&config.lists[at].path))
+        .context("cannot build the list index")?;
+    let own = config.rules.iter().map(|it| Ok((Name::parse(&it.name)?, it.action)));
+    let own = OwnRules::new(own.collect::<Result<Vec<_>, NameError>>().context("`[[rule]] name`")?);
     let allow = Allow::parse(&config.platform.allow).context("`[platform] allow`")?;
     Ok((Rules { index, own, allow }, reports))
 }
 
 /// Puts the halves of a policy together.
-pub(super) fn policy(config: &Config, knowledge: Arc<Knowledge>, rules: Arc<Rules>, generation: u32) -> Policy {
+pub(super) fn policy(
+    config: &Config,
+    knowledge: Arc<Knowledge>,
+    rules: Arc<Rules>,
+    generation: u32,
+) -> Policy {
     let group = Group {
         name: "default".to_owned(),
         lookalike: config.lookalike.mode,
@@ -62,13 +73,16 @@ pub(super) fn policy(config: &Config, knowledge: Arc<Knowledge>, rules: Arc<Rule
         platform: config.platform.mode,
         classes: Class::ALL.map(|class| config.platform.action(class)),
     };
-    let sinkhole =
-        Sinkhole { ipv4: config.sinkhole.ipv4, ipv6: config.sinkhole.ipv6, ttl_secs: config.sinkhole.ttl_secs };
+    let sinkhole = Sinkhole {
+        ipv4: config.sinkhole.ipv4,
+        ipv6: config.sinkhole.ipv6,
+        ttl_secs: config.sinkhole.ttl_secs,
+    };
     Policy { generation, knowledge, rules, groups: vec![group], sinkhole }
 }
 
 /// The configuration file in words.
-pub(super) fn describe(found: &Found) -> String {
+pub fn describe(found: &Found) -> String {
     match found {
         Found::File(path) => path.display().to_string(),
         Found::Defaults => "none; the defaults".to_owned(),

@@ -1,5 +1,8 @@
 //! The clocks, read here and handed down.
-#![expect(clippy::disallowed_methods, reason = "this is where `app` reads the clock for everyone below")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is where `app` reads the clock for everyone below"
+)]
 
 use std::time::{Instant, SystemTime};
 

@@ -11,20 +11,26 @@ type Mark = Option<(u64, u64, u64, i64, i64)>;
 
 /// Files and what they looked like when last seen.
 #[derive(Debug, Default)]
-pub struct Watched {
+pub(super) struct Watched {
     files: Vec<(PathBuf, Mark)>,
 }
 
 impl Watched {
     /// Watches these files from now on.
-    pub fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { files: paths.into_iter().map(|path| (mark(&path), path)).map(|(mark, path)| (path, mark)).collect() }
+    pub(super) fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self {
+            files: paths
+                .into_iter()
+                .map(|path| (mark(&path), path))
+                .map(|(mark, path)| (path, mark))
+                .collect(),
+        }
     }
 
     /// Whether any file has changed since it was last seen.
     ///
     /// A file that is missing has not changed: whoever replaces a file may take it away first.
-    pub fn changed(&mut self) -> bool {
+    pub(super) fn changed(&mut self) -> bool {
         let mut changed = false;
         for (path, held) in &mut self.files {
             let seen = mark(path);

@@ -10,7 +10,7 @@ use std::{
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError {
+pub(super) enum LockError {
     /// It cannot be made or entered.
     #[error("cannot use data directory `{}`: {source}\nhint: choose another with `--data-dir DIR`", path.display())]
     Unusable {
@@ -35,16 +35,16 @@ fn pid_note(pid: Option<u32>) -> String {
 
 /// A data directory held by this process until dropped.
 #[derive(Debug)]
-pub struct DataDir {
+pub(super) struct DataDir {
     /// Where it is.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// The lock is released when this closes.
     _lock: File,
 }
 
 impl DataDir {
     /// Makes the directory (0700) where it is missing, and locks it.
-    pub fn hold(path: &Path) -> Result<Self, LockError> {
+    pub(super) fn hold(path: &Path) -> Result<Self, LockError> {
         let unusable = |source| LockError::Unusable { path: path.to_owned(), source };
         if !path.is_dir() {
             DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
@@ -63,12 +63,16 @@ impl DataDir {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let pid = lock.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+                let pid =
+                    lock.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
                 return Err(LockError::Held { path: path.to_owned(), pid });
             }
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", process::id())).map_err(unusable)?;
+        lock.set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| writeln!(lock, "{}", process::id()))
+            .map_err(unusable)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 }

@@ -57,7 +57,10 @@ impl Reloader {
         match self.rebuild() {
             Ok(policy) => {
                 let (lists, entries) = (self.config.lists.len(), policy.rules.index.len());
-                tracing::info!("{why}: policy {} in force, {lists} lists with {entries} entries", policy.generation);
+                tracing::info!(
+                    "{why}: policy {} in force, {lists} lists with {entries} entries",
+                    policy.generation
+                );
                 self.live.proxy.set_policy(policy);
             }
             Err(error) => tracing::error!("{why}: the old policy stays in force\n{error:#}"),
@@ -88,10 +91,13 @@ impl Reloader {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        if (&config.server.listen, config.server.workers) != (&self.config.server.listen, self.config.server.workers)
+        if (&config.server.listen, config.server.workers)
+            != (&self.config.server.listen, self.config.server.workers)
             || config.history != self.config.history
         {
-            tracing::warn!("`[server] listen`, `workers` and `[history]` take effect at the next start");
+            tracing::warn!(
+                "`[server] listen`, `workers` and `[history]` take effect at the next start"
+            );
         }
         self.watched = if paths(&self.options, &config) == paths(&self.options, &self.config) {
             watched
@@ -103,16 +109,28 @@ impl Reloader {
     }
 
     fn follow_system(&mut self) {
-        match self.system.servers(&self.config).and_then(|it| Ok(self.live.upstreams.replace(&it)?)) {
-            Ok(()) => tracing::info!("the system's resolvers changed: forwarding to {}", super::banner::urls(&self.live.upstreams.urls())),
-            Err(error) => tracing::warn!("the system's resolvers changed, the last good ones stay: {error:#}"),
+        match self
+            .system
+            .servers(&self.config)
+            .and_then(|it| Ok(self.live.upstreams.replace(&it)?))
+        {
+            Ok(()) => tracing::info!(
+                "the system's resolvers changed: forwarding to {}",
+                super::banner::urls(&self.live.upstreams.urls())
+            ),
+            Err(error) => {
+                tracing::warn!("the system's resolvers changed, the last good ones stay: {error:#}")
+            }
         }
     }
 
     fn report_lost(&mut self) {
         let lost = self.live.recorder.counts().lost();
         if lost > self.lost {
-            tracing::warn!("{} events were lost: they came faster than the disk took them", lost - self.lost);
+            tracing::warn!(
+                "{} events were lost: they came faster than the disk took them",
+                lost - self.lost
+            );
             self.lost = lost;
         }
     }

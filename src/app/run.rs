@@ -12,11 +12,15 @@ use crate::{
     policy::Knowledge,
     proxy::{Parts, Proxy},
     server::{self, Access, Server},
-    upstream::{Exchange, Names, Strategy, Upstreams, Url},
+    upstream::{Exchange, Strategy, Upstreams, Url},
 };
 use anyhow::Context as _;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
-use tokio::{runtime::Runtime, signal::unix::{SignalKind, signal}, time::MissedTickBehavior};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+    time::MissedTickBehavior,
+};
 
 /// How long a stop may take, from the signal to the last answer.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -64,8 +68,9 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let path = config::data_dir(options.data_dir.as_deref())
-        .context("there is no home directory to keep state in\nhint: name one with `--data-dir DIR`")?;
+    let path = config::data_dir(options.data_dir.as_deref()).context(
+        "there is no home directory to keep state in\nhint: name one with `--data-dir DIR`",
+    )?;
     let dir = DataDir::hold(&path)?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
@@ -79,14 +84,23 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
 fn runtime() -> anyhow::Result<Runtime> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(threads).thread_name("async").enable_all().build().context("cannot start the runtime")
+    builder
+        .worker_threads(threads)
+        .thread_name("async")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }
 
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SQUINT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("squint=info,warn"));
     // Only a second call fails, and then the first one's choice stands.
-    let _set = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    let _set = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
 }
 
 /// Everything that runs.
@@ -97,22 +111,30 @@ struct Running {
 }
 
 impl Running {
-    fn start(options: &Options, config: &Config, dir: &DataDir, runtime: &Runtime) -> anyhow::Result<(Self, Reloader)> {
+    fn start(
+        options: &Options,
+        config: &Config,
+        dir: &DataDir,
+        runtime: &Runtime,
+    ) -> anyhow::Result<(Self, Reloader)> {
         let mut system = super::system::System::new(config);
         let urls = system.servers(config)?;
         let knowledge = Arc::new(Knowledge {
             generation: 1,
-            engine: crate::lookalike::Engine::new(&build::lookalike(config, system.search_domains())),
+            engine: crate::lookalike::Engine::new(&build::lookalike(
+                config,
+                system.search_domains(),
+            )),
             platforms: crate::platform::Platforms::builtin(),
         });
         let (rules, reports) = build::rules(config)?;
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
         let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
         let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::default())?);
-        let names = Names::new(Arc::clone(&upstreams));
         let workers = thread::available_parallelism().map_or(1, usize::from);
-        let (recorder, writer) = event::start(history(config, dir), 2 * workers, Arc::new(move |address| names.of(address)))
-            .context("cannot start the writer of events")?;
+        let (recorder, writer) =
+            event::start(history(config, dir), 2 * workers, Box::new(|_| None))
+                .context("cannot start the writer of events")?;
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(Parts {
             policy,
@@ -141,7 +163,10 @@ impl Running {
             history: config.history.enabled.then_some(dir.path.as_path()),
         })?;
         let live = Live { proxy: Arc::clone(&proxy), upstreams, access, recorder };
-        Ok((Self { server, proxy, writer }, Reloader::new(options.clone(), config.clone(), live, system)))
+        Ok((
+            Self { server, proxy, writer },
+            Reloader::new(options.clone(), config.clone(), live, system),
+        ))
     }
 
     async fn until_stopped(self, mut reloader: Reloader) -> anyhow::Result<()> {

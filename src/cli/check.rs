@@ -47,9 +47,20 @@ enum FailOn {
 
 pub(super) fn run(check: &Check) -> anyhow::Result<ExitCode> {
     let checked = app::offline(check.config.as_deref())?;
-    let out: Box<dyn Write> =
-        if check.json { Box::new(io::stdout().lock()) } else { Box::new(anstream::stdout().lock()) };
-    let mut run = Run { policy: &checked.policy, now: checked.now, check, out: BufWriter::with_capacity(1 << 16, out), found: false, bad: false, line: String::new() };
+    let out: Box<dyn Write> = if check.json {
+        Box::new(io::stdout().lock())
+    } else {
+        Box::new(anstream::stdout().lock())
+    };
+    let mut run = Run {
+        policy: &checked.policy,
+        now: checked.now,
+        check,
+        out: BufWriter::with_capacity(1 << 16, out),
+        found: false,
+        bad: false,
+        line: String::new(),
+    };
     if check.names.is_empty() {
         run.standard_input()?;
     } else {
@@ -116,10 +127,17 @@ impl<W: Write> Run<'_, W> {
         let host = policy::host(&self.policy.knowledge, &text, self.now);
         let findings = policy::examine(&self.policy.knowledge, &host, self.now);
         let verdict = policy::decide(self.policy, PolicyId(0), name, &host, &findings);
-        self.found |= verdict.action.changes_answer() || (self.check.fail_on == FailOn::Log && verdict.action == Action::Log);
+        self.found |= verdict.action.changes_answer()
+            || (self.check.fail_on == FailOn::Log && verdict.action == Action::Log);
         if self.check.json {
             self.line.clear();
-            json::write_check(&text, &name::to_unicode(&text), host.registrable, &verdict, &mut self.line);
+            json::write_check(
+                &text,
+                &name::to_unicode(&text),
+                host.registrable,
+                &verdict,
+                &mut self.line,
+            );
             self.line.push('\n');
             self.out.write_all(self.line.as_bytes())?;
             return Ok(());
@@ -137,7 +155,8 @@ impl<W: Write> Run<'_, W> {
             (action, applied) if action == applied => action.as_str().to_owned(),
             (action, _) => format!("would {action}"),
         };
-        let score = if verdict.score > 0 { format!(", score {}", verdict.score) } else { String::new() };
+        let score =
+            if verdict.score > 0 { format!(", score {}", verdict.score) } else { String::new() };
         writeln!(self.out, "{style}{doing:<14}{style:#} {shown}{unicode}{score}")?;
         let faint = paint::FAINT;
         for reason in &verdict.reasons {

@@ -1,16 +1,14 @@
 //! `squint config check`: errors with their place, or what differs from the default.
 
-use crate::config;
-use std::{
-    io::Write as _,
-    path::Path,
-    process::ExitCode,
-};
+use crate::{app, config};
+use std::{io::Write as _, path::Path, process::ExitCode};
 
 pub(super) fn run(file: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let (config, place) = config::load_found(file)?;
+    let found = config::find(file);
+    let config = found.load()?;
+    let place = app::describe(&found);
     let mut out = anstream::stdout().lock();
-    for warning in config::warnings(&config) {
+    for warning in &config.warnings {
         writeln!(out, "{warning}")?;
     }
     let differences = config::differences(&config);

@@ -76,7 +76,10 @@ pub fn run() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         // The reader of a pipe may have left; that is no fault of ours.
-        if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe) {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)
+        {
             return ExitCode::SUCCESS;
         }
         complain(&error);

@@ -238,7 +238,7 @@ impl Drain {
 pub(super) mod tests {
     use super::*;
     use crate::{
-        dns::{Facts, Client, Rcode, Transport},
+        dns::{Client, Facts, Rcode, Transport},
         event::{Counts, Record},
         name::Name,
         verdict::Verdict,

@@ -35,28 +35,50 @@ struct Manner<'a> {
 impl Exit<'_> {
     /// Sends an answer from the cache.
     pub(super) fn remembered(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
-        let manner = Manner { now, age_secs: entry.age_secs(now), ttl_secs_override: None, ede: upstream_ede(&entry.answer), cached: true };
+        let manner = Manner {
+            now,
+            age_secs: entry.age_secs(now),
+            ttl_secs_override: None,
+            ede: upstream_ede(&entry.answer),
+            cached: true,
+        };
         self.send(&entry.answer, &entry.facts, &manner, out);
     }
 
     /// Sends an answer that has just come.
     pub(super) fn fetched(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
-        let manner = Manner { now, age_secs: entry.age_secs(now), ttl_secs_override: None, ede: upstream_ede(&entry.answer), cached: false };
+        let manner = Manner {
+            now,
+            age_secs: entry.age_secs(now),
+            ttl_secs_override: None,
+            ede: upstream_ede(&entry.answer),
+            cached: false,
+        };
         self.send(&entry.answer, &entry.facts, &manner, out);
     }
 
     /// Sends an answer past its lifetime, because no upstream gave a better one.
     pub(super) fn stale(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
         self.proxy.metrics.here().stale_answers.bump();
-        let ede = Ede { code: Ede::STALE_ANSWER, text: "no upstream answered: this answer is past its time to live" };
-        let manner = Manner { now, age_secs: 0, ttl_secs_override: Some(STALE_TTL_SECS), ede: Some(ede), cached: true };
+        let ede = Ede {
+            code: Ede::STALE_ANSWER,
+            text: "no upstream answered: this answer is past its time to live",
+        };
+        let manner = Manner {
+            now,
+            age_secs: 0,
+            ttl_secs_override: Some(STALE_TTL_SECS),
+            ede: Some(ede),
+            cached: true,
+        };
         self.send(&entry.answer, &entry.facts, &manner, out);
     }
 
     /// Sends SERVFAIL and says why.
     pub(super) fn failed(&self, ede: Ede<'_>, now: Instant, out: &mut Vec<u8>) {
         let answer = Answer::empty(self.query, Rcode::SERVFAIL);
-        let manner = Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
+        let manner =
+            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
         self.send(&answer, &Arc::default(), &manner, out);
     }
 
@@ -67,10 +89,15 @@ impl Exit<'_> {
             self.record(Rcode::NOERROR, &Arc::default(), now, false);
             return false;
         };
-        let code = if self.verdict.applied == Action::Sinkhole { Ede::FORGED_ANSWER } else { Ede::BLOCKED };
+        let code = if self.verdict.applied == Action::Sinkhole {
+            Ede::FORGED_ANSWER
+        } else {
+            Ede::BLOCKED
+        };
         let ede = Ede { code, text: self.verdict.why() };
         let facts = Arc::new(Facts::of(&answer, Arc::default()));
-        let manner = Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
+        let manner =
+            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
         self.send(&answer, &facts, &manner, out);
         true
     }

@@ -109,7 +109,8 @@ impl Proxy {
             let outcome = forwarded.map(|it| {
                 let lifetime = lifetime(&it.answer);
                 let facts = Arc::new(Facts::of(&it.answer, it.server));
-                let entry = Arc::new(Entry::new(it.answer, facts, now, lifetime.unwrap_or(Duration::ZERO)));
+                let entry =
+                    Arc::new(Entry::new(it.answer, facts, now, lifetime.unwrap_or(Duration::ZERO)));
                 if lifetime.is_some() {
                     proxy.remember(&key, &entry);
                 }

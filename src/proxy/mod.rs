@@ -124,7 +124,13 @@ impl Proxy {
     }
 
     /// Serves a query from memory alone, if that is possible. Never waits, never judges a look-alike.
-    pub fn respond_now(&self, query: &Query<'_>, client: &Client, now: Instant, out: &mut Vec<u8>) -> Now {
+    pub fn respond_now(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now {
         let policy = self.policy.load();
         let id = policy::policy_of(&policy, client);
         let entry = self.answers.get(&key(query)).filter(|it| it.is_fresh(now));
@@ -138,16 +144,19 @@ impl Proxy {
                 }
             }
             // Only the rules have moved: looking them up again is cheap enough to do here.
-            Slot::Empty => match entry.as_ref().filter(|it| it.is_clean_under(policy.knowledge.generation)) {
-                Some(entry) => {
-                    let judged = self.judged(&policy, id, query, now, true);
-                    self.mark(entry, &policy, id, &judged);
-                    judged.verdict
+            Slot::Empty => {
+                match entry.as_ref().filter(|it| it.is_clean_under(policy.knowledge.generation)) {
+                    Some(entry) => {
+                        let judged = self.judged(&policy, id, query, now, true);
+                        self.mark(entry, &policy, id, &judged);
+                        judged.verdict
+                    }
+                    None => return Now::Later,
                 }
-                None => return Now::Later,
-            },
+            }
         };
-        let exit = Exit { proxy: self, policy: &policy, query, client, received: now, verdict: &verdict };
+        let exit =
+            Exit { proxy: self, policy: &policy, query, client, received: now, verdict: &verdict };
         if verdict.applied.changes_answer() {
             return if exit.made(now, out) { Now::Answered } else { Now::Silent };
         }
@@ -157,26 +166,61 @@ impl Proxy {
     }
 
     /// Judges, forwards and remembers. `false` when policy drops the query: send nothing.
-    pub async fn respond(self: &Arc<Self>, query: &Query<'_>, client: &Client, received: Instant, out: &mut Vec<u8>) -> bool {
+    pub async fn respond(
+        self: &Arc<Self>,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let policy = self.policy.load_full();
         let id = policy::policy_of(&policy, client);
         if self.upstreams.is_own(client) {
             self.metrics.here().forwarding_loops.bump();
-            let exit = Exit { proxy: self, policy: &policy, query, client, received, verdict: &self.clean };
-            exit.failed(Ede { code: Ede::OTHER, text: "forwarding loop: this query is Squint's own, come back" }, received, out);
+            let exit = Exit {
+                proxy: self,
+                policy: &policy,
+                query,
+                client,
+                received,
+                verdict: &self.clean,
+            };
+            exit.failed(
+                Ede {
+                    code: Ede::OTHER,
+                    text: "forwarding loop: this query is Squint's own, come back",
+                },
+                received,
+                out,
+            );
             return true;
         }
         if let Some(entry) = self.special.answer(query, received).await {
-            let exit = Exit { proxy: self, policy: &policy, query, client, received, verdict: &self.clean };
+            let exit = Exit {
+                proxy: self,
+                policy: &policy,
+                query,
+                client,
+                received,
+                verdict: &self.clean,
+            };
             entry.set_slot(id.0, policy.generation, Slot::Clean);
             exit.remembered(&entry, received, out);
             self.answers.insert(&key(query), entry);
             return true;
         }
         let held = self.answers.get(&key(query));
-        let known_clean = held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
+        let known_clean =
+            held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
         let judged = self.judged(&policy, id, query, received, known_clean);
-        let exit = Exit { proxy: self, policy: &policy, query, client, received, verdict: &judged.verdict };
+        let exit = Exit {
+            proxy: self,
+            policy: &policy,
+            query,
+            client,
+            received,
+            verdict: &judged.verdict,
+        };
         if judged.verdict.applied.changes_answer() {
             return exit.made(received, out);
         }
@@ -185,7 +229,10 @@ impl Proxy {
             exit.remembered(entry, received, out);
             return true;
         }
-        let stale = held.filter(|it| received.saturating_duration_since(it.stored) < it.lifetime + STALE_MAX && fetch::is_useful(&it.answer));
+        let stale = held.filter(|it| {
+            received.saturating_duration_since(it.stored) < it.lifetime + STALE_MAX
+                && fetch::is_useful(&it.answer)
+        });
         let fetched = self.fetch(query, stale.is_some()).await;
         let now = tokio::time::Instant::now().into_std();
         match (fetched, stale) {
@@ -197,8 +244,14 @@ impl Proxy {
                 }
             }
             (Fetched::Slow | Fetched::Failed(_), Some(stale)) => exit.stale(&stale, now, out),
-            (Fetched::Slow, None) => exit.failed(Ede { code: Ede::NO_REACHABLE_AUTHORITY, text: "no upstream answered in time" }, now, out),
-            (Fetched::Failed(error), None) => exit.failed(fetch::ede(error, &error.to_string()), now, out),
+            (Fetched::Slow, None) => exit.failed(
+                Ede { code: Ede::NO_REACHABLE_AUTHORITY, text: "no upstream answered in time" },
+                now,
+                out,
+            ),
+            (Fetched::Failed(error), None) => {
+                exit.failed(fetch::ede(error, &error.to_string()), now, out)
+            }
         }
         true
     }
@@ -206,7 +259,14 @@ impl Proxy {
     /// The verdict on a name, remembered or made now.
     ///
     /// `known_clean` says that nothing was found about the name under this generation of knowledge: only rules are looked up.
-    fn judged(&self, policy: &Policy, id: PolicyId, query: &Query<'_>, now: Instant, known_clean: bool) -> Judged {
+    fn judged(
+        &self,
+        policy: &Policy,
+        id: PolicyId,
+        query: &Query<'_>,
+        now: Instant,
+        known_clean: bool,
+    ) -> Judged {
         let unix = self.unix(now);
         let name = &query.name;
         if let Some(verdict) = self.verdicts.verdict(name, id.0, policy.generation, unix) {
@@ -214,7 +274,11 @@ impl Proxy {
         }
         let text = name.text();
         let host = policy::host(&policy.knowledge, &text, unix);
-        let findings = if known_clean { Arc::clone(&self.no_findings) } else { self.findings(policy, name, &host, unix) };
+        let findings = if known_clean {
+            Arc::clone(&self.no_findings)
+        } else {
+            self.findings(policy, name, &host, unix)
+        };
         let verdict = policy::decide(policy, id, name, &host, &findings);
         let clean = findings.is_clean();
         if verdict == *self.clean {
@@ -228,7 +292,9 @@ impl Proxy {
     /// What knowledge says of a name, remembered or asked now.
     fn findings(&self, policy: &Policy, name: &Name, host: &Host<'_>, unix: u64) -> Arc<Findings> {
         let generation = policy.knowledge.generation;
-        if let Some(findings) = self.verdicts.findings(name, generation).filter(|it| unix < it.valid_until) {
+        if let Some(findings) =
+            self.verdicts.findings(name, generation).filter(|it| unix < it.valid_until)
+        {
             return findings;
         }
         let findings = Arc::new(policy::examine(&policy.knowledge, host, unix));
@@ -240,7 +306,8 @@ impl Proxy {
 
     /// Leaves a verdict in an answer's slots.
     fn mark(&self, entry: &Entry, policy: &Policy, id: PolicyId, judged: &Judged) {
-        let slot = if Arc::ptr_eq(&judged.verdict, &self.clean) { Slot::Clean } else { Slot::Found };
+        let slot =
+            if Arc::ptr_eq(&judged.verdict, &self.clean) { Slot::Clean } else { Slot::Found };
         entry.set_slot(id.0, policy.generation, slot);
         if judged.clean {
             entry.set_clean_under(policy.knowledge.generation);
@@ -261,7 +328,9 @@ struct Judged {
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy").field("generation", &self.policy.load().generation).finish_non_exhaustive()
+        f.debug_struct("Proxy")
+            .field("generation", &self.policy.load().generation)
+            .finish_non_exhaustive()
     }
 }
 

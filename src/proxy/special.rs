@@ -31,8 +31,10 @@ const TTL_SECS: u32 = 86_400;
 const EMPTY: [&str; 4] = ["invalid.", "test.", "onion.", "alt."];
 
 /// Zones that name this host.
-const LOOPBACK_REVERSE: [&str; 2] =
-    ["127.in-addr.arpa.", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa."];
+const LOOPBACK_REVERSE: [&str; 2] = [
+    "127.in-addr.arpa.",
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+];
 
 /// The zones of special-use names.
 pub(super) struct Special {
@@ -47,7 +49,8 @@ impl Special {
         let v4 = RData::A(rdata::A(Ipv4Addr::LOCALHOST));
         let v6 = RData::AAAA(rdata::AAAA(Ipv6Addr::LOCALHOST));
         let hosts = [(&localhost, &v4), (&localhost, &v6), (&star, &v4), (&star, &v6)];
-        let records = hosts.map(|(owner, data)| Record::from_rdata(owner.clone(), TTL_SECS, data.clone()));
+        let records =
+            hosts.map(|(owner, data)| Record::from_rdata(owner.clone(), TTL_SECS, data.clone()));
         add(&mut catalog, &localhost, records);
         for zone in EMPTY {
             add(&mut catalog, &name(zone), []);
@@ -55,8 +58,14 @@ impl Special {
         for zone in LOOPBACK_REVERSE {
             let origin = name(zone);
             let pointer = RData::PTR(rdata::PTR(localhost.clone()));
-            let owners = if zone.starts_with("127.") { vec![name("1.0.0.127.in-addr.arpa.")] } else { vec![origin.clone()] };
-            let records = owners.into_iter().map(|owner| Record::from_rdata(owner, TTL_SECS, pointer.clone()));
+            let owners = if zone.starts_with("127.") {
+                vec![name("1.0.0.127.in-addr.arpa.")]
+            } else {
+                vec![origin.clone()]
+            };
+            let records = owners
+                .into_iter()
+                .map(|owner| Record::from_rdata(owner, TTL_SECS, pointer.clone()));
             add(&mut catalog, &origin, records);
         }
         Self { catalog }
@@ -75,7 +84,8 @@ impl Special {
         let reply = Captured::default();
         self.catalog.lookup(&asked, None, 0, reply.clone()).await;
         let octets = std::mem::take(&mut *reply.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let answer = Answer::from_reply(&octets, query.id, &query.name, query.qtype, query.qclass).ok()?;
+        let answer =
+            Answer::from_reply(&octets, query.id, &query.name, query.qtype, query.qclass).ok()?;
         let facts = Arc::new(Facts::of(&answer, Arc::default()));
         Some(Arc::new(Entry::new(answer, facts, now, Duration::from_secs(u64::from(TTL_SECS)))))
     }
@@ -86,8 +96,17 @@ fn name(text: &str) -> Name {
 }
 
 fn add(catalog: &mut Catalog, origin: &Name, records: impl IntoIterator<Item = Record>) {
-    let mut zone: InMemoryZoneHandler = InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
-    let soa = SOA::new(name("squint.invalid."), name("nobody.invalid."), 1, 3_600, 1_200, 604_800, TTL_SECS);
+    let mut zone: InMemoryZoneHandler =
+        InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
+    let soa = SOA::new(
+        name("squint.invalid."),
+        name("nobody.invalid."),
+        1,
+        3_600,
+        1_200,
+        604_800,
+        TTL_SECS,
+    );
     zone.upsert_mut(Record::from_rdata(origin.clone(), TTL_SECS, RData::SOA(soa)), 1);
     for record in records {
         zone.upsert_mut(record, 1);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    dns::{ANSWERS_MAX, Facts, Client, Rcode, Transport},
+    dns::{ANSWERS_MAX, Client, Facts, Rcode, Transport},
     verdict::{Action, Finding, Mode, Reason, Source, Technique, Verdict},
 };
 use proptest::prelude::*;
