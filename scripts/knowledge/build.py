@@ -120,43 +120,50 @@ NOT_LISTS = {"dcard", "connectivity-check", "raiffeisenbank-cz"}
 def owners(data, suffixes):
     """brands.tsv's owners with every other domain that they are known to hold."""
     owner_of_label = {label: owner for label, _, owner in brands()}
-    owner_of, official = {}, set()
+    owner_of = {}
     for _, domains, owner in brands():
         for domain in domains:
             registrable = suffixes.registrable(domain)
             if registrable:
                 owner_of[registrable] = owner
-                official.add(registrable)
-    found = collections.defaultdict(set)
+    # By domain, the owners that a source names, each with the size of the list it stands in: the smaller list knows better.
+    found = collections.defaultdict(dict)
+
+    def hold(domain, owner, size):
+        found[domain][owner] = min(size, found[domain].get(owner, size))
+
+    sizes = collections.Counter(name for name, _ in rows(data / "brands/v2fly_owner_domains.tsv"))
     for name, domain in rows(data / "brands/v2fly_owner_domains.tsv"):
         owner = LISTS_OF.get(name) or owner_of_label.get(name.replace("-", ""))
         domain = ascii_name(domain)
         if owner and name not in NOT_LISTS and domain and suffixes.registrable(domain) == domain:
-            found[domain].add(owner)
+            hold(domain, owner, sizes[name])
     for entry in json.loads((data / "brands/apple_shared_credentials.json").read_text("utf-8")):
         group = {suffixes.registrable(it) for key in ("shared", "from", "to") for it in entry.get(key, [])} - {None}
         holders = {owner_of[it] for it in group if it in owner_of}
         if len(holders) == 1:
             for domain in group:
-                found[domain] |= holders
+                hold(domain, *holders, 1)
     for row in rows(data / "brands/twofactorauth_2026.tsv"):
         main = suffixes.registrable(row[0])
         for domain in (it for it in row[3].split(",") if it and main in owner_of):
             registrable = suffixes.registrable(domain)
             if registrable:
-                found[registrable].add(owner_of[main])
+                hold(registrable, owner_of[main], 1)
     for owner, domains in rows(HERE / "owners.tsv"):
         for domain in domains.split():
-            found[domain].add(owner)
+            hold(domain, owner, 1)
+    # A suffix that others register or host under says nothing of who owns the names below it.
+    foreign = suffixes.private | {row[0] for row in rows(LISTS / "infrastructure.tsv")} | {row[0] for row in rows(HERE / "not-owned.txt")}
+    for path in sorted((LISTS / "platforms").glob("*.tsv")):
+        foreign |= {row[0] for row in rows(path)}
     lines = []
     for domain, holders in found.items():
-        # The company that a list is named for comes before the group that swallowed it.
-        own = owner_of.get(domain)
-        if domain not in official:
-            lines.append(f"{own if own in holders else min(holders)}\t{domain}")
+        if domain not in owner_of and domain not in foreign:
+            lines.append(f"{min(holders, key=lambda it: (holders[it], it))}\t{domain}")
     write("owners.tsv", [
         "Other domains of the companies behind the names in brands.tsv, defensive registrations included: owner, domain.",
-        "Domains that brands.tsv names are not repeated. Platform suffixes among them are still judged tenant by tenant.",
+        "Domains that brands.tsv names are not repeated; platform, registry and infrastructure suffixes are left out.",
         "Sources: v2fly/domain-list-community (MIT), apple/password-manager-resources (MIT), 2factorauth/twofactorauth (MIT),",
         "and facts gathered for this project (scripts/knowledge/owners.tsv); notices in NOTICE.md. Date: 2026-11-24.",
     ], sorted(lines))
