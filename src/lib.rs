@@ -4,4 +4,5 @@ pub mod dns;
 pub mod lookalike;
 pub mod metrics;
 pub mod name;
+pub mod platform;
 pub mod verdict;
