@@ -24,7 +24,7 @@ use tokio::{
 };
 
 /// How often flights whose moment has come are woken.
-const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(10);
 
 /// How often overdue replies are given up and old sockets closed.
 const SWEEP: Duration = Duration::from_millis(250);

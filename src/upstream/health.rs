@@ -93,6 +93,11 @@ impl Health {
         self.silent.load(Relaxed) >= SILENT_MAX
     }
 
+    /// Whether the server has answered, and lately.
+    pub(super) fn is_sound(&self) -> bool {
+        self.round_trip_us.load(Relaxed) != 0 && !self.is_silent()
+    }
+
     /// Orders servers: those that answer before those that do not, then by round trip; unknown ones as if they were average.
     #[inline]
     pub(super) fn rank(&self) -> (bool, u32) {

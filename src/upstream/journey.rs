@@ -7,7 +7,7 @@ use super::{
     shared::Shared,
 };
 use crate::dns::{Answer, Rcode};
-use rand::RngExt as _;
+use rand::{RngExt as _, seq::IteratorRandom as _};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -15,6 +15,10 @@ use std::{
 
 /// How long an answer that another server may better, a SERVFAIL for one, is held back.
 const SPARE_MAX: Duration = Duration::from_secs(1);
+
+/// The longest wait between two tries. Each is a little longer or shorter by chance, so that queries lost together are not sent
+/// again together, to be lost once more.
+const WAIT_MAX: Duration = Duration::from_millis(800);
 
 /// How long an answer from a port with forged replies waits for the one over TCP.
 const DOUBTFUL_MAX: Duration = Duration::from_secs(1);
@@ -141,8 +145,8 @@ impl<'a> Journey<'a> {
             _ if servers.len() == 1 => Some(0),
             Strategy::Fastest | Strategy::Parallel | Strategy::Ordered => self.best(),
             Strategy::Balance => {
-                let at = rand::rng().random_range(0..servers.len());
-                if servers[at].health.is_silent() { self.best() } else { Some(at) }
+                let sound = (0..servers.len()).filter(|&at| servers[at].health.is_sound());
+                sound.choose(&mut rand::rng()).or_else(|| self.best())
             }
         }
     }
@@ -310,9 +314,11 @@ impl<'a> Journey<'a> {
         if !self.ask_next(now) {
             self.send_again();
         }
-        self.wait *= 2;
+        self.wait = (self.wait * 2).min(WAIT_MAX);
+        let jitter = rand::rng().random_range(0.75..1.25);
         let kept = [&self.doubtful, &self.spare].into_iter().flatten().map(|it| it.until);
-        let next = kept.chain([now + self.wait, deadline]).min().unwrap_or(deadline);
+        let next =
+            kept.chain([now + self.wait.mul_f32(jitter), deadline]).min().unwrap_or(deadline);
         self.boarded.wake_at(next);
         Due::Wait
     }

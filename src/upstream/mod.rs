@@ -3,7 +3,7 @@
 //! [`Upstreams::forward`] takes a question and gives an answer. On its way a query boards a *flight* (`flight`), whose *journey*
 //! (`journey`) decides which server is asked when; the query leaves from one of many random *ports* (`ports`) or over a kept
 //! connection (`tcp`), and the *exchange* (`exchange`), one task for all sockets, checks what comes back and posts the news to
-//! the flight.
+//! the flight. [`system`] finds the resolvers that the host itself uses, and [`Names`] the names of clients.
 //!
 //! A query costs two system calls, a send and a receive; waiting for readiness is shared by all that are in flight.
 
@@ -16,17 +16,20 @@ mod health;
 mod journey;
 mod kernel;
 mod message;
+mod names;
 mod own;
 mod pool;
 mod ports;
 mod server;
 mod shared;
+pub mod system;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod url;
 
 pub use exchange::Exchange;
+pub use names::{LOOKUPS_MAX, NAMES_MAX, Names};
 pub use pool::{SetError, Strategy, UnknownStrategy, Upstreams};
 pub use ports::{AGE_MAX, PORTS, USES_MAX};
 pub use shared::{Counts, SERVERS_MAX, SOCKETS_MAX};

@@ -86,6 +86,15 @@ pub(super) struct Out {
     pub(super) asked_plain: bool,
 }
 
+/// What a sweep found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Swept {
+    /// Whether any port is still open.
+    pub(super) open: bool,
+    /// Whether a reply was given up.
+    pub(super) lost: bool,
+}
+
 /// What an ID stands for on a port.
 #[derive(Debug)]
 pub(super) enum Taken {
@@ -203,8 +212,8 @@ impl Ports {
     }
 
     /// Gives up replies that are overdue and closes ports that are old and idle; all of them when `leaving`.
-    /// Tells whether any port is still open. Called by the driver only.
-    pub(super) fn sweep(&self, shared: &Shared, now: Instant, leaving: bool) -> bool {
+    /// Called by the driver only.
+    pub(super) fn sweep(&self, shared: &Shared, now: Instant, leaving: bool) -> Swept {
         let mut closed = Vec::new();
         let mut lost = 0;
         let mut state = lock(&self.state);
@@ -226,7 +235,7 @@ impl Ports {
         for port in closed {
             shared.closed(port.map(|it| it.local));
         }
-        open
+        Swept { open, lost: lost > 0 }
     }
 
     /// Opens a socket and puts it in place of the one at `slot`, which closes when its last reply is in.

@@ -78,7 +78,11 @@ impl Server {
     /// Clears what is overdue; true when the server is retired and waits for nothing.
     pub(super) fn sweep(&self, shared: &Shared, now: Instant) -> bool {
         let leaving = self.leaving.load(Relaxed);
-        let open = self.ports.as_ref().is_some_and(|it| it.sweep(shared, now, leaving));
-        leaving && !open
+        let swept =
+            self.ports.as_ref().map(|it| it.sweep(shared, now, leaving)).unwrap_or_default();
+        if swept.lost {
+            self.health.missed();
+        }
+        leaving && !swept.open
     }
 }

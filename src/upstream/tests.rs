@@ -234,7 +234,7 @@ async fn silence_ends_in_time() {
     assert!(started.elapsed() >= FORWARD_MAX);
     assert!(started.elapsed() < FORWARD_MAX + Duration::from_millis(150));
     assert_eq!(upstreams.counts().in_flight, 0);
-    assert!((4..=6).contains(&silent.heard().len()), "{}", silent.heard().len());
+    assert!((5..=9).contains(&silent.heard().len()), "{}", silent.heard().len());
 }
 
 #[tokio::test]
@@ -369,7 +369,7 @@ async fn repeated_and_late_replies_are_not_taken_for_forged_ones() {
 #[tokio::test]
 async fn many_queries_share_one_connection() {
     let fake = Fake::start(|it| {
-        let last = it.packet[13] - b'a';
+        let last = it.packet[13].to_ascii_lowercase() - b'a';
         let reply = address(&it.packet, last);
         // The first come last.
         vec![Said::After(100 - u64::from(last) * 5, reply)]
@@ -436,7 +436,8 @@ async fn junk_over_tcp_is_ignored_or_ends_in_an_error() {
 
     let fake =
         Fake::start(|it| vec![Said::Now(changed(address(&it.packet, 1), |it| it.truncate(40)))]);
-    let malformed = upstreams(&[fake.await.tcp()]);
+    let fake = fake.await;
+    let malformed = upstreams(&[fake.tcp()]);
     let error = malformed.forward(&ask("www.example")).await.unwrap_err();
     assert_eq!(error, ForwardError::Malformed);
 }
@@ -498,7 +499,8 @@ async fn many_queries_at_once_with_losses_are_all_answered() {
         });
     }
     let answers = tasks.join_all().await;
-    assert_eq!(answers.iter().filter(|it| **it == Ok(1)).count(), 3000);
+    let wrong: Vec<_> = answers.into_iter().filter(|it| *it != Ok(1)).collect();
+    assert_eq!(wrong, []);
     assert_eq!(upstreams.counts().in_flight, 0);
     assert_eq!(upstreams.counts().forged, 0);
 }
