@@ -8,13 +8,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    pending::{Prefix, Url},
     problem::Problem,
     value::{self, Domain},
 };
 use crate::{
     list::{self, Kind},
     name::Class,
+    server::Prefix,
+    upstream::Url,
     verdict::{Action, Mode},
 };
 

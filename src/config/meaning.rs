@@ -1,6 +1,6 @@
 //! What a configuration means as a whole: values that must agree with each other or with what is there.
 
-use std::{collections::HashMap, fs::File, hash::Hash, path::Path};
+use std::{collections::HashMap, fs::File, hash::Hash, path::Path, slice};
 
 use super::{
     Config, Problem,
@@ -10,6 +10,8 @@ use super::{
 use crate::{
     list::{Kind, LISTS_MAX},
     name,
+    platform::Allow,
+    upstream::SET_MAX,
 };
 use Step::{At, Key};
 
@@ -30,8 +32,11 @@ pub(super) fn take_paths_from(config: &mut Config, folder: &Path) {
 pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem> {
     let mut told = Vec::new();
     listen(config, document, &mut told);
+    clients(config, document, &mut told);
+    servers(config, document, &mut told);
     thresholds(config, document, &mut told);
     protect(config, document, &mut told);
+    own_platforms(config, document, &mut told);
     lists(config, document, &mut told);
     let rules = config.rules.iter().map(|it| &it.name).enumerate();
     repeated(rules, |at| [Key("rule"), At(at), Key("name")], document, &mut told);
@@ -75,6 +80,45 @@ fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
     // Port 0 is a new port each time.
     let fixed = config.server.listen.iter().enumerate().filter(|it| it.1.port() != 0);
     repeated(fixed, |at| [Key("server"), Key("listen"), At(at)], document, told);
+}
+
+fn clients(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    for (at, prefix) in config.server.allow.iter().enumerate() {
+        if prefix.bits() == 0 {
+            told.push(document.warning(
+                &[Key("server"), Key("allow"), At(at)],
+                format!("`{prefix}` serves everybody on the Internet"),
+                "open resolvers are abused for attacks on others; name the networks of your clients",
+            ));
+        }
+    }
+}
+
+fn servers(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    let servers = &config.upstream.servers;
+    if servers.len() > SET_MAX {
+        let message = format!("{} servers are too many; the limit is {SET_MAX}", servers.len());
+        told.push(document.error(&[Key("upstream"), Key("servers")], message, ""));
+    }
+    let key = |at| [Key("upstream"), Key("servers"), At(at)];
+    repeated(servers.iter().enumerate(), key, document, told);
+}
+
+fn own_platforms(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    for (at, entry) in config.platform.allow.iter().enumerate() {
+        let key = [Key("platform"), Key("allow"), At(at)];
+        // One by one, so that every wrong entry is told.
+        match Allow::parse(slice::from_ref(entry)) {
+            Err(error) => {
+                let message = format!("`{}`: {}", shown(entry), error.problem);
+                told.push(document.error(&key, message, ""));
+            }
+            Ok(allow) => {
+                let warnings = allow.warnings().iter();
+                told.extend(warnings.map(|it| document.warning(&key, it.text.clone(), "")));
+            }
+        }
+    }
 }
 
 fn thresholds(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {

@@ -9,7 +9,6 @@ mod document;
 mod keys;
 mod locate;
 mod meaning;
-mod pending;
 mod problem;
 mod value;
 mod wording;

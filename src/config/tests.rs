@@ -147,6 +147,32 @@ fn mistakes_in_keys_and_values_are_told_with_place_and_hint() {
 }
 
 #[test]
+fn values_of_other_parts_are_told_with_place_and_hint() {
+    check("[server]\nallow = ['192.0.2.1/24']", &[":2:10: server.allow: ", "192.0.2.0/24"]);
+    check(
+        "[server]\nallow = ['192.0.2.0/24', 'lan']",
+        &[":2:26: server.allow: `lan` is no address"],
+    );
+    check(
+        "[upstream]\nservers = ['tcp://192.0.2.1', 'gopher://192.0.2.1']",
+        &[":2:31: upstream.servers: unknown scheme `gopher://`\n", "\nhint: known are `udp://`"],
+    );
+    check(
+        "[upstream]\nservers = ['192.0.2.1', 'udp://192.0.2.1:53']",
+        &["`udp://192.0.2.1:53` stands on line 2 already"],
+    );
+    check(
+        "[platform]\nallow = ['a.netlify.app', 'com', 'ipfs:x']",
+        &[
+            ":2:27: platform.allow: `com`: everybody registers",
+            ":2:34: platform.allow: `ipfs:x`: no CIDv1",
+        ],
+    );
+    let many: Vec<String> = (0..17).map(|it| format!("'192.0.2.{it}'")).collect();
+    check(&format!("[upstream]\nservers = [{}]", many.join(",")), &["17 servers are too many"]);
+}
+
+#[test]
 fn mistakes_in_lists_and_rules_are_told_with_place_and_hint() {
     check("[[list]]\nname = 'a'", &[":1:1: list: the key `path` is missing", "every list has"]);
     check("[[list]]\nname = 'a b'\npath = 'x'", &["list.name: `a b` cannot name a list"]);
@@ -180,13 +206,22 @@ fn all_mistakes_are_told_in_the_order_of_the_file() {
 }
 
 #[test]
-fn an_action_of_allowed_names_is_warned_about() {
-    let text = "[[list]]\nname = 'own'\npath = 'own'\nkind = 'allow'\naction = 'pass'";
-    let config = read(text).unwrap();
-    assert_eq!(config.lists.len(), 1);
-    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
-    let text = warning.to_string();
-    assert!(text.starts_with("warning: dir/config.toml:5:10: list.action: "), "{text}");
+fn what_is_probably_not_meant_is_warned_about() {
+    let check = |text: &str, expected: &str| {
+        let config = read(text).unwrap();
+        let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+        let text = warning.to_string();
+        assert!(text.starts_with(&format!("warning: dir/config.toml:{expected}")), "{text}");
+    };
+    check(
+        "[[list]]\nname = 'own'\npath = 'own'\nkind = 'allow'\naction = 'pass'",
+        "5:10: list.action: ",
+    );
+    check("[server]\nallow = ['::/0']", "2:10: server.allow: `::/0` serves everybody");
+    check(
+        "[platform]\nallow = ['our-*.azurewebsites.net']",
+        "2:10: platform.allow: anybody may register",
+    );
 }
 
 #[test]

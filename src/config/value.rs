@@ -18,6 +18,8 @@ use serde::{
 use crate::{
     list::Kind,
     name::Name,
+    server::Prefix,
+    upstream::Url,
     verdict::{Action, Mode},
 };
 
@@ -200,6 +202,18 @@ impl Text for Ipv4Addr {
 impl Text for Ipv6Addr {
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("`{}` is no IPv6 address", shown(text)))
+    }
+}
+
+impl Text for Prefix {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse::<Self>().map_err(|it| it.to_string())
+    }
+}
+
+impl Text for Url {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse::<Self>().map_err(|it| it.to_string())
     }
 }
 
