@@ -1,6 +1,6 @@
 //! Reload: a new policy swapped whole, or the old one kept with a reason in the log.
 
-use super::{build, files::Watched, run::Options, system::System};
+use super::{build, files::Watched, run::Options, system::HostSystem};
 use crate::{
     config::{self, Config, Found},
     event::Recorder,
@@ -25,14 +25,14 @@ pub(super) struct Reloader {
     options: Options,
     config: Config,
     live: Live,
-    system: System,
+    system: HostSystem,
     watched: Watched,
     /// Events reported as lost so far.
     lost: u64,
 }
 
 impl Reloader {
-    pub(super) fn new(options: Options, config: Config, live: Live, system: System) -> Self {
+    pub(super) fn new(options: Options, config: Config, live: Live, system: HostSystem) -> Self {
         let watched = Watched::new(paths(&options, &config));
         Self { options, config, live, system, watched, lost: 0 }
     }
@@ -40,7 +40,7 @@ impl Reloader {
     /// The turn of every second: files, the system's resolvers, lost events.
     pub(super) async fn look(mut self) -> Self {
         self.report_lost();
-        if self.system.changed() {
+        if self.system.changed() && self.config.upstream.servers.is_empty() {
             self.follow_system();
         }
         if self.watched.changed() { self.reload("a file changed").await } else { self }

@@ -4,6 +4,7 @@ use super::{
     banner, build, clock,
     lock::DataDir,
     reload::{Live, Reloader},
+    system::HostSystem,
 };
 use crate::{
     config::{self, Config},
@@ -12,7 +13,7 @@ use crate::{
     policy::Knowledge,
     proxy::{Parts, Proxy},
     server::{self, Access, Server},
-    upstream::{Exchange, Strategy, Upstreams, Url},
+    upstream::{Exchange, Names, Strategy, Upstreams, Url},
 };
 use anyhow::Context as _;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
@@ -24,6 +25,9 @@ use tokio::{
 
 /// How long a stop may take, from the signal to the last answer.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Names that the host itself gives to addresses.
+const HOSTS: &str = "/etc/hosts";
 
 /// How often files and the system's resolvers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -117,7 +121,7 @@ impl Running {
         dir: &DataDir,
         runtime: &Runtime,
     ) -> anyhow::Result<(Self, Reloader)> {
-        let mut system = super::system::System::new(config);
+        let mut system = HostSystem::read(&config.server.listen);
         let urls = system.servers(config)?;
         let knowledge = Arc::new(Knowledge {
             generation: 1,
@@ -131,9 +135,10 @@ impl Running {
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
         let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
         let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::default())?);
+        let names = Names::start(Arc::clone(&upstreams), HOSTS.into());
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let (recorder, writer) =
-            event::start(history(config, dir), 2 * workers, Box::new(|_| None))
+            event::start(history(config, dir), 2 * workers, Box::new(move |address| names.of(address)))
                 .context("cannot start the writer of events")?;
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(Parts {
