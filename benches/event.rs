@@ -3,8 +3,8 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use squint::{
-    dns::{Client, Rcode, Transport},
-    event::{Config, Facts, Formatter, Now, Record, start},
+    dns::{Client, Facts, Rcode, Transport},
+    event::{Config, Formatter, Now, Record, start},
     name::Name,
     verdict::{Action, Finding, Mode, Reason, Source, Technique, Verdict},
 };

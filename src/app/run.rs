@@ -137,9 +137,12 @@ impl Running {
         let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::default())?);
         let names = Names::start(Arc::clone(&upstreams), HOSTS.into());
         let workers = thread::available_parallelism().map_or(1, usize::from);
-        let (recorder, writer) =
-            event::start(history(config, dir), 2 * workers, Box::new(move |address| names.of(address)))
-                .context("cannot start the writer of events")?;
+        let (recorder, writer) = event::start(
+            history(config, dir),
+            2 * workers,
+            Box::new(move |address| names.of(address)),
+        )
+        .context("cannot start the writer of events")?;
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(Parts {
             policy,

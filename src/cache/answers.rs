@@ -25,6 +25,9 @@ const SLOTS: usize = 2;
 /// Octets that an entry takes beside its answer: key, pointers, slots, facts. Measured, rounded up.
 const ENTRY_OVERHEAD: usize = 320;
 
+/// How long past its lifetime an answer may still be served (RFC 8767 section 5 suggests one to three days).
+const STALE_MAX: Duration = Duration::from_secs(86_400);
+
 /// What an answer is an answer to: route, wire-form name, type, class, DO, CD. Client EDNS options never split it.
 #[derive(Clone)]
 pub struct Key {
@@ -104,6 +107,11 @@ impl Entry {
     #[inline]
     pub fn is_fresh(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.stored) < self.lifetime
+    }
+
+    /// Whether it is past its lifetime, but not so long that it may not be served in need.
+    pub fn may_be_stale(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.stored) < self.lifetime + STALE_MAX
     }
 
     /// Whole seconds since it came.

@@ -167,10 +167,10 @@ impl<W: Write> Run<'_, W> {
                 writeln!(self.out, "    {faint}to silence: {line}{faint:#}")?;
             }
         }
-        if verdict.reasons.is_empty() {
-            if let Some(owner) = self.policy.knowledge.engine.owner_of(host) {
-                writeln!(self.out, "    {faint}owned by {owner}{faint:#}")?;
-            }
+        if verdict.reasons.is_empty()
+            && let Some(owner) = self.policy.knowledge.engine.owner_of(host)
+        {
+            writeln!(self.out, "    {faint}owned by {owner}{faint:#}")?;
         }
         Ok(())
     }

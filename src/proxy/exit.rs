@@ -1,11 +1,16 @@
 //! The single exit: every response is written here, and every query becomes an event here.
 
-use super::{Proxy, STALE_TTL_SECS, made};
+use super::{
+    Proxy, STALE_TTL_SECS,
+    fetch::{self, Fetched},
+    made,
+};
 use crate::{
     cache::Entry,
     dns::{self, Answer, Client, Ede, Facts, Query, Rcode, Reply, Transport},
     event::Record,
     policy::Policy,
+    upstream::ForwardError,
     verdict::{Action, Verdict},
 };
 use std::{sync::Arc, time::Instant};
@@ -33,6 +38,31 @@ struct Manner<'a> {
 }
 
 impl Exit<'_> {
+    /// Sends what came of a fetch, or a stale answer where nothing better came.
+    pub(super) fn forwarded(
+        &self,
+        fetched: Fetched,
+        stale: Option<&Entry>,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) {
+        match (fetched, stale) {
+            (Fetched::Entry(entry), Some(stale)) if !fetch::is_useful(&entry.answer) => {
+                self.stale(stale, now, out)
+            }
+            (Fetched::Entry(entry), _) => self.fetched(&entry, now, out),
+            (Fetched::Slow | Fetched::Failed(_), Some(stale)) => self.stale(stale, now, out),
+            (Fetched::Slow, None) => self.failed(
+                fetch::ede(ForwardError::Timeout, "no upstream answered in time"),
+                now,
+                out,
+            ),
+            (Fetched::Failed(error), None) => {
+                self.failed(fetch::ede(error, &error.to_string()), now, out)
+            }
+        }
+    }
+
     /// Sends an answer from the cache.
     pub(super) fn remembered(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
         let manner = Manner {

@@ -25,7 +25,10 @@ use fetch::{Fetched, Fetches};
 use special::Special;
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -34,9 +37,6 @@ const DEFAULT_ROUTE: u16 = 0;
 
 /// How long a client waits before it gets a stale answer (RFC 8767 section 5, client response timer).
 const STALE_AFTER: Duration = Duration::from_millis(1_800);
-
-/// How long past its lifetime an answer may still be served (RFC 8767 section 5 suggests one to three days).
-const STALE_MAX: Duration = Duration::from_secs(86_400);
 
 /// TTL in seconds of a stale answer (RFC 8767 section 4).
 const STALE_TTL_SECS: u32 = 30;
@@ -83,6 +83,8 @@ pub struct Proxy {
     clean: Arc<Verdict>,
     /// What knowledge says of them.
     no_findings: Arc<Findings>,
+    /// Whether a forwarding loop has been reported.
+    loop_told: AtomicBool,
 }
 
 impl Proxy {
@@ -99,6 +101,7 @@ impl Proxy {
             metrics: parts.metrics,
             clock: parts.clock,
             clean: Arc::new(Verdict::PASS),
+            loop_told: AtomicBool::new(false),
             no_findings: Arc::new(Findings { valid_until: u64::MAX, ..Findings::default() }),
         })
     }
@@ -175,37 +178,16 @@ impl Proxy {
     ) -> bool {
         let policy = self.policy.load_full();
         let id = policy::policy_of(&policy, client);
+        let unjudged =
+            Exit { proxy: self, policy: &policy, query, client, received, verdict: &self.clean };
         if self.upstreams.is_own(client) {
-            self.metrics.here().forwarding_loops.bump();
-            let exit = Exit {
-                proxy: self,
-                policy: &policy,
-                query,
-                client,
-                received,
-                verdict: &self.clean,
-            };
-            exit.failed(
-                Ede {
-                    code: Ede::OTHER,
-                    text: "forwarding loop: this query is Squint's own, come back",
-                },
-                received,
-                out,
-            );
+            self.report_loop(client);
+            unjudged.failed(Ede { code: Ede::OTHER, text: "forwarding loop" }, received, out);
             return true;
         }
         if let Some(entry) = self.special.answer(query, received).await {
-            let exit = Exit {
-                proxy: self,
-                policy: &policy,
-                query,
-                client,
-                received,
-                verdict: &self.clean,
-            };
             entry.set_slot(id.0, policy.generation, Slot::Clean);
-            exit.remembered(&entry, received, out);
+            unjudged.remembered(&entry, received, out);
             self.answers.insert(&key(query), entry);
             return true;
         }
@@ -213,14 +195,7 @@ impl Proxy {
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
         let judged = self.judged(&policy, id, query, received, known_clean);
-        let exit = Exit {
-            proxy: self,
-            policy: &policy,
-            query,
-            client,
-            received,
-            verdict: &judged.verdict,
-        };
+        let exit = Exit { verdict: &judged.verdict, ..unjudged };
         if judged.verdict.applied.changes_answer() {
             return exit.made(received, out);
         }
@@ -229,31 +204,24 @@ impl Proxy {
             exit.remembered(entry, received, out);
             return true;
         }
-        let stale = held.filter(|it| {
-            received.saturating_duration_since(it.stored) < it.lifetime + STALE_MAX
-                && fetch::is_useful(&it.answer)
-        });
+        let stale = held.filter(|it| it.may_be_stale(received) && fetch::is_useful(&it.answer));
         let fetched = self.fetch(query, stale.is_some()).await;
-        let now = tokio::time::Instant::now().into_std();
-        match (fetched, stale) {
-            (Fetched::Entry(entry), stale) => {
-                self.mark(&entry, &policy, id, &judged);
-                match stale.filter(|_| !fetch::is_useful(&entry.answer)) {
-                    Some(stale) => exit.stale(&stale, now, out),
-                    None => exit.fetched(&entry, now, out),
-                }
-            }
-            (Fetched::Slow | Fetched::Failed(_), Some(stale)) => exit.stale(&stale, now, out),
-            (Fetched::Slow, None) => exit.failed(
-                Ede { code: Ede::NO_REACHABLE_AUTHORITY, text: "no upstream answered in time" },
-                now,
-                out,
-            ),
-            (Fetched::Failed(error), None) => {
-                exit.failed(fetch::ede(error, &error.to_string()), now, out)
-            }
+        if let Fetched::Entry(entry) = &fetched {
+            self.mark(entry, &policy, id, &judged);
         }
+        exit.forwarded(fetched, stale.as_deref(), tokio::time::Instant::now().into_std(), out);
         true
+    }
+
+    /// Says once that a query of ours came back.
+    fn report_loop(&self, client: &Client) {
+        self.metrics.here().forwarding_loops.bump();
+        if !self.loop_told.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "forwarding loop: a query of ours came back from {}; an upstream forwards to Squint, or is Squint itself",
+                client.address
+            );
+        }
     }
 
     /// The verdict on a name, remembered or made now.
