@@ -9,5 +9,5 @@ mod reload;
 mod run;
 mod system;
 
-pub use build::{Offline, describe, offline};
+pub use build::{Offline, describe, offline, offline_with};
 pub use run::{Options, serve};
