@@ -117,7 +117,7 @@ LISTS_OF = {
     "qcloud": "Tencent", "raiffeisenbank": "Raiffeisen", "riot": "Riot Games", "rockstar": "Take-Two", "sber": "Sberbank",
     "sf-express": "SF Express", "signal": "Signal", "sina": "Sina", "snap": "Snap", "squareup": "Block",
     "stackexchange": "Stack Overflow", "symantec-pki": "Broadcom", "t2-ru": "Tele2", "take-two": "Take-Two",
-    "tencent-games": "Tencent", "tencent-tme": "Tencent", "vk": "VK", "wikimedia": "Wikimedia", "x": "X Corp.",
+    "tencent-games": "Tencent", "tencent-tme": "Tencent", "vk": "VK", "x": "X Corp.",
     "xai": "X Corp.", "xiaomi-ai": "Xiaomi", "xiaomi-iot": "Xiaomi", "kakao": "Kakao", "activision-blizzard": "Microsoft",
     "mihoyo-cn": "HoYoverse",
 }
@@ -172,7 +172,7 @@ def owners(data, suffixes):
         "Domains that brands.tsv names are not repeated; platform, registry and infrastructure suffixes are left out.",
         "Sources: v2fly/domain-list-community (MIT), apple/password-manager-resources (MIT), 2factorauth/twofactorauth (MIT),",
         "and facts gathered for this project (scripts/knowledge/owners.tsv); notices in NOTICE.md. Date: 2026-11-24.",
-    ], sorted(lines))
+    ], sorted(lines, key=lambda it: it.split("\t")))
 
 
 EXEMPT = re.compile(r"(^|\.)((gov|mil|edu|int)|(gov|gob|gouv|gub|govt|go|mil|edu|ac|sch)\.[a-z]{2})$")

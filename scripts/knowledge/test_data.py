@@ -101,7 +101,7 @@ rr{d}---sn-{x}.googlevideo.com {x}.safeframe.googlesyndication.com lh{d}.googleu
 {brand}.statuspage.io {brand}.docusign.net {brand}.box.com {brand}.tableau.com {brand}.looker.com {brand}.splunkcloud.com {brand}.auth0.com
 _ldap._tcp.dc._msdcs.corp.{brand}.example _dmarc.{brand}.com _spf.{brand}.com _mta-sts.{brand}.com _acme-challenge.www.{brand}.com
 {d}.{d}.168.192.in-addr.arpa {d}.0.0.10.in-addr.arpa lb._dns-sd._udp.0.0.168.192.in-addr.arpa
-{brand}.com.fritz.box www.{brand}.com.lan www.{brand}.com.home.arpa {brand}.com.attlocal.net www.{brand}.com.corp.example
+{brand}.com.fritz.box www.{brand}.com.lan www.{brand}.com.home.arpa {brand}.com.attlocal.net
 {x}.avts.mcafee.com {x}.avqs.mcafee.com {brand}.com.multi.uribl.com {brand}.com.multi.surbl.org {brand}.com.dbl.spamhaus.org
 gitlab.{town}.example jira.{town}.example confluence.{town}.example outlook.{town}.example webmail.{town}.example zimbra.{town}.example
 roundcube.{town}.example sharepoint.{town}.example citrix.{town}.example vpn.{town}.example autodiscover.{town}.example cpanel.{town}.example
