@@ -163,6 +163,7 @@ def owners(data, suffixes):
             hold(domain, owner, 1)
     # A suffix that others register or host under says nothing of who owns the names below it.
     foreign = shared(suffixes) | {row[0] for row in rows(LISTS / "infrastructure.tsv")} | {row[0] for row in rows(HERE / "not-owned.txt")}
+    foreign |= {domain for name, domain in rows(data / "brands/v2fly_owner_domains.tsv") if name == "blogspot"}
     lines = []
     for domain, holders in found.items():
         if domain not in owner_of and domain not in foreign:
