@@ -93,6 +93,14 @@ def brands():
     return [(label, domains.split(","), owner) for label, domains, owner, *_ in rows(LISTS / "brands.tsv")]
 
 
+def shared(suffixes):
+    """Suffixes under which strangers publish: the private section and the platform tables."""
+    found = set(suffixes.private)
+    for path in sorted((LISTS / "platforms").glob("*.tsv")):
+        found |= {row[0] for row in rows(path)}
+    return found
+
+
 # Lists of v2fly/domain-list-community by owner, where the list is not named like a label.
 LISTS_OF = {
     "agilebits": "1Password", "alphabet": "Google", "amazontrust": "Amazon", "apple-dev": "Apple", "apple-music": "Apple",
@@ -109,7 +117,7 @@ LISTS_OF = {
     "qcloud": "Tencent", "raiffeisenbank": "Raiffeisen", "riot": "Riot Games", "rockstar": "Take-Two", "sber": "Sberbank",
     "sf-express": "SF Express", "signal": "Signal", "sina": "Sina", "snap": "Snap", "squareup": "Block",
     "stackexchange": "Stack Overflow", "symantec-pki": "Broadcom", "t2-ru": "Tele2", "take-two": "Take-Two",
-    "tencent-games": "Tencent", "tencent-tme": "Tencent", "vk": "VK", "wikimedia": "Wikimedia", "x": "X Corp.",
+    "tencent-games": "Tencent", "tencent-tme": "Tencent", "vk": "VK", "x": "X Corp.",
     "xai": "X Corp.", "xiaomi-ai": "Xiaomi", "xiaomi-iot": "Xiaomi", "kakao": "Kakao", "activision-blizzard": "Microsoft",
     "mihoyo-cn": "HoYoverse",
 }
@@ -154,9 +162,8 @@ def owners(data, suffixes):
         for domain in domains.split():
             hold(domain, owner, 1)
     # A suffix that others register or host under says nothing of who owns the names below it.
-    foreign = suffixes.private | {row[0] for row in rows(LISTS / "infrastructure.tsv")} | {row[0] for row in rows(HERE / "not-owned.txt")}
-    for path in sorted((LISTS / "platforms").glob("*.tsv")):
-        foreign |= {row[0] for row in rows(path)}
+    foreign = shared(suffixes) | {row[0] for row in rows(LISTS / "infrastructure.tsv")} | {row[0] for row in rows(HERE / "not-owned.txt")}
+    foreign |= {domain for name, domain in rows(data / "brands/v2fly_owner_domains.tsv") if name == "blogspot"}
     lines = []
     for domain, holders in found.items():
         if domain not in owner_of and domain not in foreign:
@@ -166,7 +173,7 @@ def owners(data, suffixes):
         "Domains that brands.tsv names are not repeated; platform, registry and infrastructure suffixes are left out.",
         "Sources: v2fly/domain-list-community (MIT), apple/password-manager-resources (MIT), 2factorauth/twofactorauth (MIT),",
         "and facts gathered for this project (scripts/knowledge/owners.tsv); notices in NOTICE.md. Date: 2026-11-24.",
-    ], sorted(lines))
+    ], sorted(lines, key=lambda it: it.split("\t")))
 
 
 EXEMPT = re.compile(r"(^|\.)((gov|mil|edu|int)|(gov|gob|gouv|gub|govt|go|mil|edu|ac|sch)\.[a-z]{2})$")
@@ -199,11 +206,11 @@ def known_good(data, suffixes):
     more = {suffixes.registrable(it) for it in names(data / "benign/china_accelerated_2026.txt")}
     for domain in more & set(score):
         score[domain] += 0.5
-    drop = {row[0] for row in rows(HERE / "not-known-good.txt")}
+    drop = {row[0] for row in rows(HERE / "not-known-good.txt")} | shared(suffixes)
     ranked = sorted((-points, domain) for domain, points in score.items()
                     if domain not in taken and domain not in drop and not EXEMPT.search(domain))
     write("known-good.txt", [
-        "Sites in wide use: registrable domains, one a line. Domains of brands.tsv and owners.tsv are not repeated.",
+        "Sites in wide use: registrable domains, one a line. Domains of brands.tsv and owners.tsv are not repeated, platform suffixes left out.",
         "Sources: Chromium 150 domains.list (BSD-3-Clause; made from the Chrome UX Report, CC BY-SA 4.0), Majestic Million (CC BY 3.0),",
         "OpenDNS public domain lists, 2factorauth/twofactorauth (MIT), apple/password-manager-resources (MIT), MISP bank-website (CC0);",
         "notices in NOTICE.md. Date: 2026-11-24.",
