@@ -16,8 +16,9 @@ const UNREADABLE: u8 = 0xff;
 
 /// Suffixes under which a private company registers names for anybody, so that the suffix is public in all but name.
 const REGISTRIES: &[&str] = &[
-    "br.com", "cn.com", "co.com", "co.nl", "com.de", "com.ru", "com.se", "de.com", "eu.com", "eu.org", "gr.com",
-    "in.net", "it.com", "jpn.com", "pp.ua", "ru.com", "sa.com", "uk.com", "uk.net", "us.com", "us.org", "za.com",
+    "br.com", "cn.com", "co.com", "co.nl", "com.de", "com.ru", "com.se", "de.com", "eu.com",
+    "eu.org", "gr.com", "in.net", "it.com", "jpn.com", "pp.ua", "ru.com", "sa.com", "uk.com",
+    "uk.net", "us.com", "us.org", "za.com",
 ];
 
 /// A piece of the text: a label or a token.
@@ -72,7 +73,7 @@ pub(super) struct View {
     label_count: usize,
     tokens: [Token; PARTS_MAX],
     token_count: usize,
-    has_foreign: bool,
+    has_idn: bool,
     /// Hashes of the text, in which every separator is a dot.
     pub(super) hashes: Prefixes,
     folded: [u8; TEXT_MAX],
@@ -139,7 +140,7 @@ impl View {
             label_count: 0,
             tokens: [Token { span, label: 0 }; PARTS_MAX],
             token_count: 0,
-            has_foreign: false,
+            has_idn: false,
             hashes: Prefixes::EMPTY,
             folded: [0; TEXT_MAX],
             folded_len: 0,
@@ -158,6 +159,7 @@ impl View {
                 self.push(b'.', Kind::Plain);
             }
             let start = self.len;
+            self.has_idn |= label.starts_with("xn--");
             match punycode::decode(label.as_bytes()) {
                 Some(decoded) => self.push_decoded(decoded.chars(), glyphs),
                 None => self.push_plain(label.as_bytes()),
@@ -173,7 +175,6 @@ impl View {
     fn push(&mut self, byte: u8, kind: Kind) {
         self.text[self.len] = byte;
         if kind != Kind::Plain {
-            self.has_foreign = true;
             self.foreign[self.len / 64] |= 1 << (self.len % 64);
             if kind == Kind::Lookalike {
                 self.alien[self.len / 64] |= 1 << (self.len % 64);
@@ -195,7 +196,6 @@ impl View {
             if !c.is_ascii() && is_mark(c) {
                 // A mark turns the letter before it into a marked one.
                 if self.len > 0 {
-                    self.has_foreign = true;
                     self.foreign[(self.len - 1) / 64] |= 1 << ((self.len - 1) % 64);
                 }
                 continue;
@@ -268,7 +268,10 @@ impl View {
 
     /// The span as text for people.
     pub(super) fn shown(&self, span: Span) -> String {
-        self.bytes(span).iter().map(|&it| if it.is_ascii() { char::from(it) } else { '�' }).collect()
+        self.bytes(span)
+            .iter()
+            .map(|&it| if it.is_ascii() { char::from(it) } else { '�' })
+            .collect()
     }
 
     /// The labels from left to right; the last is the registered one.
@@ -286,9 +289,9 @@ impl View {
         self.hashes.of(span.start(), span.end())
     }
 
-    /// Whether any label was read from other than ASCII.
-    pub(super) const fn has_foreign(&self) -> bool {
-        self.has_foreign
+    /// Whether any label is an A-label.
+    pub(super) const fn has_idn(&self) -> bool {
+        self.has_idn
     }
 
     /// How many bytes of a span read from characters that are no ASCII letters.
@@ -303,7 +306,10 @@ impl View {
 
     /// The label that a span stands in.
     pub(super) fn label_of(&self, span: Span) -> usize {
-        self.labels().iter().position(|it| it.contains(span)).unwrap_or(self.label_count.saturating_sub(1))
+        self.labels()
+            .iter()
+            .position(|it| it.contains(span))
+            .unwrap_or(self.label_count.saturating_sub(1))
     }
 
     /// Whether a label is the registered one.
