@@ -32,9 +32,14 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// When to look again where there is no deadline.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// Serves one connection to its end.
-pub(super) async fn serve(mut stream: TcpStream, client: Client, front: &Arc<Front>, seat: &Seat) {
-    let now = clock::now();
+/// Serves one connection, opened at `now`, to its end.
+pub(super) async fn serve(
+    mut stream: TcpStream,
+    client: Client,
+    now: Instant,
+    front: &Arc<Front>,
+    seat: &Seat,
+) {
     let mut connection = Connection {
         front,
         seat,

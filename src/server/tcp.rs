@@ -91,7 +91,8 @@ impl Acceptor {
         let Ok(local) = stream.local_addr() else {
             return;
         };
-        let Some((seat, evicted)) = self.table.open(peer.ip(), clock::now()) else {
+        let now = clock::now();
+        let Some((seat, evicted)) = self.table.open(peer.ip(), now) else {
             counters.tcp_turned_away.bump();
             return;
         };
@@ -102,7 +103,7 @@ impl Acceptor {
         let client = Client { address: peer, local: local.ip(), transport: Transport::Tcp };
         let front = Arc::clone(&self.front);
         connections.spawn(async move {
-            connection::serve(stream, client, &front, &seat).await;
+            connection::serve(stream, client, now, &front, &seat).await;
             front.metrics.here().tcp_closed.bump();
         });
     }
@@ -139,7 +140,7 @@ struct Slots {
 #[derive(Debug)]
 struct Slot {
     client: IpAddr,
-    /// Milliseconds since [`Table::since`]; [`BUSY`] while answers are due.
+    /// Nanoseconds since [`Table::since`]; [`BUSY`] while answers are due.
     idle_since: AtomicU64,
     close: Notify,
 }
@@ -166,7 +167,7 @@ impl Table {
         } else {
             false
         };
-        let idle_since = AtomicU64::new(self.millis(now));
+        let idle_since = AtomicU64::new(self.nanos(now));
         let slot = Arc::new(Slot { client, idle_since, close: Notify::new() });
         if slots.stopping {
             slot.close.notify_one();
@@ -184,8 +185,8 @@ impl Table {
         }
     }
 
-    fn millis(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.since).as_millis() as u64
+    fn nanos(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.since).as_nanos() as u64
     }
 }
 
@@ -214,7 +215,7 @@ pub(super) struct Seat {
 impl Seat {
     /// Says since when the connection idles; `None` while answers are due.
     pub(super) fn set_idle(&self, since: Option<Instant>) {
-        let since = since.map_or(BUSY, |it| self.table.millis(it));
+        let since = since.map_or(BUSY, |it| self.table.nanos(it));
         self.slot.idle_since.store(since, Ordering::Relaxed);
     }
 
