@@ -57,7 +57,6 @@ pub(super) async fn serve(
     };
     // An error means that the client has gone; there is nobody left to tell.
     let _ = connection.run(&mut stream).await;
-    front.metrics.here().dropped_gone.add(connection.waiting.len() as u64);
 }
 
 struct Connection<'a> {
@@ -80,6 +79,15 @@ struct Connection<'a> {
     active: Instant,
     partial_since: Option<Instant>,
     stalled_since: Option<Instant>,
+}
+
+impl Drop for Connection<'_> {
+    /// Counts at the end, even one that the deadline of a stop brings about.
+    fn drop(&mut self) {
+        let counters = self.front.metrics.here();
+        counters.dropped_gone.add(self.waiting.len() as u64);
+        counters.tcp_closed.bump();
+    }
 }
 
 impl Connection<'_> {
