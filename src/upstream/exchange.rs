@@ -52,7 +52,11 @@ impl Exchange {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start() -> io::Result<Arc<Self>> {
-        let shared = Arc::new(Shared::new()?);
+        Self::with(Shared::new()?)
+    }
+
+    pub(super) fn with(shared: Shared) -> io::Result<Arc<Self>> {
+        let shared = Arc::new(shared);
         let poll = kernel::watch(Arc::clone(&shared.poll))?;
         let driver = Driver {
             shared: Arc::clone(&shared),
@@ -196,7 +200,7 @@ impl Driver {
                 // An ICMP error. Other servers are asked at once, yet a reply that comes all the same still counts.
                 let failure = ForwardError::Network(error.kind());
                 for flight in ports.waiting(index) {
-                    server.health.unreachable();
+                    server.unreachable();
                     flight.post(server.key, News::Failed { failure, over_tcp: false });
                 }
             }
@@ -268,7 +272,7 @@ impl Inbound<'_> {
             Err(BadReply::Truncated) => Read::News(News::Truncated),
             Err(BadReply::Foreign | BadReply::Malformed) => return Read::Junk,
         };
-        health.answered(self.now.saturating_duration_since(out.sent));
+        self.server.answered(self.now.saturating_duration_since(out.sent));
         read
     }
 

@@ -20,6 +20,9 @@ const SPARE_MAX: Duration = Duration::from_secs(1);
 /// again together, to be lost once more.
 const WAIT_MAX: Duration = Duration::from_millis(800);
 
+/// After how long servers that could not be reached are asked once more.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// How long an answer from a port with forged replies waits for the one over TCP.
 const DOUBTFUL_MAX: Duration = Duration::from_secs(1);
 
@@ -30,6 +33,8 @@ pub(super) struct Journey<'a> {
     boarded: Boarded<'a>,
     legs: [Leg; SET_MAX],
     started: Instant,
+    /// When to wake without news.
+    next: Instant,
     wait: Duration,
     /// The best of the answers that another server might better.
     spare: Option<Kept>,
@@ -77,6 +82,7 @@ impl<'a> Journey<'a> {
             boarded,
             legs: [Leg::default(); SET_MAX],
             started,
+            next: started + FORWARD_MAX,
             wait: Duration::ZERO,
             spare: None,
             doubtful: None,
@@ -127,7 +133,7 @@ impl<'a> Journey<'a> {
         } else if !self.ask_next(now) {
             return;
         }
-        self.boarded.wake_at(now + self.wait);
+        self.wake_at(now + self.wait);
         if self.servers.len() == 1 {
             return;
         }
@@ -200,7 +206,7 @@ impl<'a> Journey<'a> {
     fn failed(&mut self, at: usize, failure: ForwardError) {
         if matches!(failure, ForwardError::Network(_)) {
             self.legs[at].unreachable = true;
-            self.servers[at].health.unreachable();
+            self.servers[at].unreachable();
         }
         self.failure = failure;
     }
@@ -218,7 +224,7 @@ impl<'a> Journey<'a> {
                 }
                 let until = now + DOUBTFUL_MAX;
                 self.doubtful = Some(Kept { server: at, answer, until });
-                self.boarded.wake_at(until);
+                self.wake_at(self.next.min(until));
             }
             News::Truncated => {
                 self.legs[at].out = false;
@@ -272,8 +278,13 @@ impl<'a> Journey<'a> {
     fn go_on(&mut self, at: usize, now: Instant) {
         let leg = self.legs[at];
         if !leg.out && !leg.out_tcp && self.ask_next(now) {
-            self.boarded.wake_at(now + self.wait);
+            self.wake_at(now + self.wait);
         }
+    }
+
+    fn wake_at(&mut self, next: Instant) {
+        self.next = next;
+        self.boarded.wake_at(next);
     }
 
     /// Whether servers that could not be reached are asked once more: one that restarts is back in a moment.
@@ -288,7 +299,7 @@ impl<'a> Journey<'a> {
             any = true;
         }
         if any {
-            self.boarded.wake_at(clock::now() + Duration::from_millis(200));
+            self.wake_at(clock::now() + AGAIN_AFTER);
         }
         any
     }
@@ -296,6 +307,10 @@ impl<'a> Journey<'a> {
     fn due(&mut self) -> Due {
         let now = clock::now();
         let deadline = self.started + FORWARD_MAX;
+        if now < self.next {
+            // Rung for a moment that news have put off since.
+            return Due::Wait;
+        }
         if now >= deadline {
             self.failure = ForwardError::Timeout;
             return Due::GiveUp;
@@ -308,7 +323,7 @@ impl<'a> Journey<'a> {
         for (leg, server) in self.legs.iter_mut().zip(self.servers) {
             if (leg.out || leg.out_tcp) && !leg.missed {
                 leg.missed = true;
-                server.health.missed();
+                server.missed();
             }
         }
         if !self.ask_next(now) {
@@ -319,7 +334,7 @@ impl<'a> Journey<'a> {
         let kept = [&self.doubtful, &self.spare].into_iter().flatten().map(|it| it.until);
         let next =
             kept.chain([now + self.wait.mul_f32(jitter), deadline]).min().unwrap_or(deadline);
-        self.boarded.wake_at(next);
+        self.wake_at(next);
         Due::Wait
     }
 
