@@ -241,6 +241,11 @@ impl Inbound<'_> {
                 self.ports.put_back(self.index, out);
                 return self.junk();
             }
+            Read::CaseLost(answer) => {
+                out.flight.post(self.server.key, News::Doubtful { answer, case_lost: true });
+                self.ports.put_back(self.index, out);
+                return self.junk();
+            }
         }
         if last {
             self.ports.settle(self.shared, self.index);
@@ -254,20 +259,26 @@ impl Inbound<'_> {
         if fit == Fit::Header && out.edns && !out.asked_plain {
             return Read::AskPlain;
         }
-        if !health.case_fits(fit) {
+        if fit == Fit::Foreign || fit == Fit::Header {
             return Read::Junk;
         }
+        let case_lost = !health.case_fits(fit);
         let landed = out.flight.landed();
         let read = match Answer::from_reply(message, out.id, &ask.name, ask.qtype, ask.qclass) {
             _ if landed => Read::Late,
+            Ok(answer) if case_lost => return Read::CaseLost(answer),
+            Err(_) if case_lost => return Read::Junk,
             Ok(answer) if out.edns && rejects_edns(answer.rcode()) => Read::News(News::NoEdns),
             Ok(answer) => {
                 if !out.edns && !rejects_edns(answer.rcode()) && health.edns(self.now) {
                     health.edns_off(self.now);
                 }
                 self.shared.counters.replies.fetch_add(1, Relaxed);
-                let news = if out.doubtful { News::Doubtful(answer) } else { News::Answer(answer) };
-                Read::News(news)
+                Read::News(if out.doubtful {
+                    News::Doubtful { answer, case_lost: false }
+                } else {
+                    News::Answer(answer)
+                })
             }
             Err(BadReply::Truncated) => Read::News(News::Truncated),
             Err(BadReply::Foreign | BadReply::Malformed) => return Read::Junk,
@@ -293,5 +304,7 @@ enum Read {
     Late,
     /// A bare FORMERR: the query is asked without EDNS, and goes on waiting.
     AskPlain,
+    /// A reply in all but the case of its question: forged, or the server does not keep the case any more.
+    CaseLost(Answer),
     Junk,
 }

@@ -49,6 +49,7 @@ struct Kept {
     server: usize,
     answer: Answer,
     until: Instant,
+    case_lost: bool,
 }
 
 /// How it goes with one server.
@@ -217,14 +218,17 @@ impl<'a> Journey<'a> {
         let edns = !self.legs[at].tried_plain;
         match event.news {
             News::Answer(answer) => return self.answer(at, answer, now),
-            News::Doubtful(answer) => {
-                self.legs[at].out = false;
+            News::Doubtful { answer, case_lost } => {
+                self.legs[at].out &= case_lost;
+                self.ask_tcp(at, edns);
+                let kept = Kept { server: at, answer, until: now + DOUBTFUL_MAX, case_lost };
                 if !self.legs[at].out_tcp {
-                    return self.answer(at, answer, now);
+                    return self.believe(kept, now);
                 }
-                let until = now + DOUBTFUL_MAX;
-                self.doubtful = Some(Kept { server: at, answer, until });
-                self.wake_at(self.next.min(until));
+                self.wake_at(self.next.min(kept.until));
+                if self.doubtful.as_ref().is_none_or(|it| it.case_lost) {
+                    self.doubtful = Some(kept);
+                }
             }
             News::Truncated => {
                 self.legs[at].out = false;
@@ -248,7 +252,7 @@ impl<'a> Journey<'a> {
                     self.failure = failure;
                     if self.doubtful.as_ref().is_some_and(|it| it.server == at) {
                         let kept = self.doubtful.take()?;
-                        return self.answer(at, kept.answer, now);
+                        return self.believe(kept, now);
                     }
                 }
             }
@@ -257,10 +261,18 @@ impl<'a> Journey<'a> {
         None
     }
 
+    /// Takes an answer of which TCP could not say whether it was forged.
+    fn believe(&mut self, kept: Kept, now: Instant) -> Option<Kept> {
+        if kept.case_lost {
+            self.servers[kept.server].health.case_lost();
+        }
+        self.answer(kept.server, kept.answer, now)
+    }
+
     /// Takes an answer, or keeps it where another server may know better.
     fn answer(&mut self, at: usize, answer: Answer, now: Instant) -> Option<Kept> {
         let until = now + SPARE_MAX;
-        let kept = Kept { server: at, answer, until };
+        let kept = Kept { server: at, answer, until, case_lost: false };
         if !matches!(
             kept.answer.rcode(),
             Rcode::SERVFAIL | Rcode::REFUSED | Rcode::NOTIMP | Rcode::FORMERR
@@ -315,10 +327,13 @@ impl<'a> Journey<'a> {
             self.failure = ForwardError::Timeout;
             return Due::GiveUp;
         }
-        for kept in [&mut self.doubtful, &mut self.spare] {
-            if let Some(kept) = kept.take_if(|it| it.until <= now) {
-                return Due::Take(kept);
-            }
+        if let Some(kept) = self.doubtful.take_if(|it| it.until <= now)
+            && let Some(kept) = self.believe(kept, now)
+        {
+            return Due::Take(kept);
+        }
+        if let Some(kept) = self.spare.take_if(|it| it.until <= now) {
+            return Due::Take(kept);
         }
         for (leg, server) in self.legs.iter_mut().zip(self.servers) {
             if (leg.out || leg.out_tcp) && !leg.missed {

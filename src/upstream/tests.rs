@@ -306,6 +306,29 @@ async fn case_is_mixed_and_demanded_where_it_is_kept() {
     assert_eq!(upstreams.counts().forged, 1);
 }
 
+/// As when a laptop moves to a network that answers in the server's stead.
+#[tokio::test]
+async fn a_server_that_folds_case_from_one_day_on_is_still_understood() {
+    let fake = Fake::udp_only(|it| {
+        let end = question_end(&it.packet);
+        let reply = address(&it.packet, 1);
+        let fold = it.nth >= 10;
+        vec![Said::Now(changed(reply, |it| {
+            if fold {
+                it[12..end - 4].make_ascii_lowercase();
+            }
+        }))]
+    })
+    .await;
+    let upstreams = upstreams(&[fake.udp()]);
+    for _ in 0..15 {
+        let name = "a-long-name-with-many-letters.example";
+        assert_eq!(last(&upstreams.forward(&ask(name)).await.unwrap()), 1);
+    }
+    assert_eq!(upstreams.counts().forged, 1);
+    assert_eq!(fake.heard().len(), 15);
+}
+
 #[tokio::test]
 async fn a_server_that_folds_case_is_asked_in_lower_case() {
     let fake = Fake::udp_only(|it| {
@@ -524,7 +547,7 @@ async fn servers_on_ipv6_are_asked() {
 #[tokio::test]
 async fn few_sockets_serve_many_queries() {
     const SOCKETS: usize = 8;
-    let fake = Fake::start(|it| vec![Said::After(1, address(&it.packet, 1))]).await;
+    let fake = Fake::start(|it| vec![Said::Now(address(&it.packet, 1))]).await;
     let exchange = Exchange::with(Shared::with(SOCKETS).unwrap()).unwrap();
     let upstreams = Upstreams::new(exchange, &[fake.udp()], Strategy::Fastest).unwrap();
     for n in 0..1000 {
