@@ -127,7 +127,7 @@ async fn run(
             (kind, connection.answered)
         }
         Err(error) => {
-            server.health.unreachable();
+            server.unreachable();
             (error.kind(), false)
         }
     };
@@ -322,7 +322,7 @@ impl<'a> Connection<'a> {
             health.case_lost();
         }
         if self.server.ports.is_none() {
-            health.answered(now.saturating_duration_since(job.sent));
+            self.server.answered(now.saturating_duration_since(job.sent));
         }
         let ask = &job.flight.ask;
         let read = match fit {
