@@ -1,5 +1,4 @@
 //! The list index at a million entries: building, looking up, and the memory it takes.
-#![expect(missing_docs, reason = "criterion_group makes an undocumented function")]
 
 use std::{hint::black_box, io};
 

@@ -21,11 +21,19 @@
 //! and [`event`]; [`proxy`]; [`server`]; [`config`]; [`app`]; [`cli`]. `ARCHITECTURE.md` draws them and gives the
 //! reasons.
 
+pub mod app;
 pub mod cache;
+pub mod cli;
+pub mod config;
 pub mod dns;
 pub mod event;
 pub mod list;
+pub mod lookalike;
 pub mod metrics;
 pub mod name;
 pub mod platform;
+pub mod policy;
+pub mod proxy;
+pub mod server;
+pub mod upstream;
 pub mod verdict;

@@ -1,3 +1,7 @@
 //! `squint`: a thin door to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    squint::cli::run()
+}

@@ -1,1 +1,173 @@
 //! Counters that every part may bump; read as one snapshot.
+//!
+//! Each thread bumps its own [`Counters`], on cache lines that no other thread writes; [`Metrics::totals`] sums them. To add a
+//! counter, add a line to the table at the end of this file.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// How many sets of counters there are. More threads than that share sets, which costs speed, never counts.
+const SETS: usize = 32;
+
+/// All counters of one running Squint.
+#[derive(Debug)]
+pub struct Metrics {
+    sets: Box<[Counters; SETS]>,
+}
+
+impl Metrics {
+    /// Every counter at zero.
+    pub fn new() -> Self {
+        Self { sets: Box::new(std::array::from_fn(|_| Counters::default())) }
+    }
+
+    /// The counters that this thread bumps.
+    #[inline]
+    pub fn here(&self) -> &Counters {
+        &self.sets[own_set()]
+    }
+
+    /// The sums over all threads. Counts that move meanwhile may or may not be in.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for set in self.sets.iter() {
+            totals.add(set);
+        }
+        totals
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    #[inline]
+    pub fn bump(&self) {
+        self.add(1);
+    }
+
+    /// Adds `count`.
+    #[inline]
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// This thread set's count alone; [`Metrics::totals`] has the sum.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn own_set() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SETS;
+    }
+    OWN.with(|it| *it)
+}
+
+/// Makes [`Counters`] and [`Totals`] out of one table of names and what they count.
+macro_rules! counters {
+    ($($name:ident: $help:literal,)*) => {
+        /// One thread's counters. Two cache lines of alignment, because processors fetch lines in pairs.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub struct Counters {
+            $(#[doc = $help] pub $name: Counter,)*
+        }
+
+        /// One reading of all counters.
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+        pub struct Totals {
+            $(#[doc = $help] pub $name: u64,)*
+        }
+
+        impl Totals {
+            fn add(&mut self, set: &Counters) {
+                $(self.$name += set.$name.get();)*
+            }
+
+            /// Name, meaning and value of every counter, in the order of the table.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                [$((stringify!($name), $help, self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    queries_udp: "Datagrams received, whatever was in them.",
+    queries_tcp: "Messages received over TCP, whatever was in them.",
+    responses: "Responses sent.",
+    send_failed: "Responses that the kernel did not take.",
+    malformed: "Packets answered FORMERR, NOTIMP or BADVERS.",
+    oversized: "Packets longer than the buffer for a query; answered FORMERR.",
+    dropped_silent: "Packets never answered: responses, less than a header, source port 0.",
+    dropped_policy: "Queries left unanswered because the policy says so.",
+    dropped_overflow: "UDP queries dropped because too many were waiting.",
+    dropped_gone: "Queries whose TCP connection ended before the answer.",
+    overflow: "TCP queries answered SERVFAIL because too many were waiting.",
+    refused: "Packets from clients that are not served.",
+    dropped_refused: "Packets of those left unanswered because too many came.",
+    deferred: "Queries handed to the asynchronous side.",
+    panics: "Panics caught; each became SERVFAIL.",
+    tcp_opened: "TCP connections accepted.",
+    tcp_closed: "TCP connections that ended.",
+    tcp_evicted: "TCP connections closed early to make room.",
+    tcp_turned_away: "TCP connections closed at once because there was no room.",
+    tcp_timed_out: "TCP connections closed because they idled, stalled or sent too slowly.",
+    accept_errors: "Failures to accept a connection.",
+    merged: "Queries that joined an identical one on its way to an upstream.",
+    stale_answers: "Responses with an answer past its lifetime, because no upstream gave a better one.",
+    forwarding_loops: "Queries of ours that came back.",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn threads_add_up() {
+        let metrics = Metrics::new();
+        thread::scope(|scope| {
+            for _ in 0..2 * SETS {
+                scope.spawn(|| {
+                    metrics.here().refused.bump();
+                    metrics.here().responses.add(10);
+                });
+            }
+        });
+        let totals = metrics.totals();
+        assert_eq!(totals.refused, 2 * SETS as u64);
+        assert_eq!(totals.responses, 20 * SETS as u64);
+        let expected =
+            Totals { refused: totals.refused, responses: totals.responses, ..Totals::default() };
+        assert_eq!(totals, expected);
+    }
+
+    #[test]
+    fn every_counter_is_listed_once() {
+        let totals = Totals { queries_udp: 7, ..Totals::default() };
+        let listed: Vec<_> = totals.iter().collect();
+        assert_eq!(listed[0].0, "queries_udp");
+        assert_eq!(listed[0].2, 7);
+        let mut names: Vec<_> = listed.iter().map(|it| it.0).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), listed.len());
+    }
+
+    #[test]
+    fn sets_share_no_cache_line() {
+        assert_eq!(align_of::<Counters>(), 128);
+        assert_eq!(size_of::<Counters>() % 128, 0);
+    }
+}

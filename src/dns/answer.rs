@@ -193,6 +193,13 @@ impl Answer {
             .filter_map(|it| self.name_at(it.rdata.start))
     }
 
+    /// Targets of PTR records in the answer section.
+    pub fn pointers(&self) -> impl Iterator<Item = Name> {
+        self.entries()
+            .filter(|it| it.rtype == rtype::PTR)
+            .filter_map(|it| self.name_at(it.rdata.start))
+    }
+
     /// The name at an offset of the message, such as [`Record::owner`]; `None` where no name stands.
     pub fn name_at(&self, at: usize) -> Option<Name> {
         names::read(self.message(), at)

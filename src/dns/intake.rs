@@ -167,14 +167,14 @@ impl Walk {
                     self.opt = Some(entry);
                     continue;
                 }
-                if !entry.is_sound(message) {
+                self.ttls.push(u16::try_from(entry.ttl_at()).ok()?);
+                if !entry.is_sound(message, &self.ttls) {
                     return None;
                 }
                 if entry.ttl > i32::MAX as u32 {
                     entry.ttl = 0;
                     message[entry.ttl_at()..][..4].fill(0);
                 }
-                self.ttls.push(u16::try_from(entry.ttl_at()).ok()?);
                 self.ttl_min = self.ttl_min.min(entry.ttl);
                 match section {
                     0 => self.positive |= entry.rtype == self.qtype || self.qtype == rtype::ANY,

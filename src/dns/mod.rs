@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod facts;
 mod intake;
 mod names;
 mod opt;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use answer::{Answer, BadReply, Record};
 pub use client::{Client, Transport};
+pub use facts::{ANSWERS_MAX, Facts};
 pub use intake::RECORDS_MAX;
 pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN};
 pub use outgoing::Outgoing;

@@ -2,6 +2,7 @@
 
 use super::wire::HEADER_LEN;
 use crate::name::{Name, WIRE_LEN_MAX};
+use std::ops::Range;
 
 /// Most pointers that one name may follow. A name has at most 127 labels, and a pointer that adds no label serves nobody.
 const POINTERS_MAX: usize = 127;
@@ -24,19 +25,25 @@ pub(super) fn skip(message: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// As [`skip`], and makes sure that the whole name can be read: pointers lead strictly backwards, to names that end before
-/// the pointing one starts, and the name is no longer than 255 octets.
+/// As [`skip`], and makes sure that the whole name can be read, now and later: pointers lead strictly backwards, to names that
+/// end before the pointing one starts and touch none of the four octets at each of `ttls` (sorted), and the name is no longer
+/// than 255 octets.
 ///
 /// The rule of ends is stricter than the RFC's "prior occurrence", but every compressor keeps it: it points at names that
-/// it has written. It makes loops impossible and keeps a name independent of all that follows it.
+/// it has written. It makes loops impossible and keeps a name independent of all that follows it. A name that ran over a TTL
+/// would be another one when the TTL has been counted down.
 #[inline]
-pub(super) fn check(message: &[u8], at: usize) -> Option<usize> {
+pub(super) fn check(message: &[u8], at: usize, ttls: &[u16]) -> Option<usize> {
     // Nearly every owner is a pointer to the question's name, which the caller has read.
     if at > HEADER_LEN && message.get(at..at + 2) == Some(&QUESTION_POINTER) {
         return Some(at + 2);
     }
     let end = skip(message, at)?;
-    walk(message, at, |_| ())?;
+    let is_fixed = |run: Range<usize>| {
+        let next = ttls.partition_point(|it| usize::from(*it) + 4 <= run.start);
+        ttls.get(next).is_none_or(|it| usize::from(*it) >= run.end)
+    };
+    walk(message, at, |_| (), is_fixed)?;
     Some(end)
 }
 
@@ -44,21 +51,28 @@ pub(super) fn check(message: &[u8], at: usize) -> Option<usize> {
 pub(super) fn read(message: &[u8], at: usize) -> Option<Name> {
     let mut octets = [0; WIRE_LEN_MAX];
     let mut len = 0;
-    walk(message, at, |label| {
+    let append = |label: &[u8]| {
         octets[len..len + label.len()].copy_from_slice(label);
         len += label.len();
-    })?;
+    };
+    walk(message, at, append, |_| true)?;
     Name::read(&octets[..=len]).map(|(name, _)| name)
 }
 
-/// Hands each label with its length octet to `visit`, the root label left out: at most 254 octets in all.
-fn walk(message: &[u8], start: usize, mut visit: impl FnMut(&[u8])) -> Option<()> {
+/// Hands each label with its length octet to `visit`, the root label left out: at most 254 octets in all. Each run of octets that
+/// a pointer leads to must please `accept`.
+fn walk(
+    message: &[u8],
+    start: usize,
+    mut visit: impl FnMut(&[u8]),
+    accept: impl Fn(Range<usize>) -> bool,
+) -> Option<()> {
     let (mut start, mut at, mut limit) = (start, start, message.len());
     let (mut octets, mut pointers) = (1, 0);
     loop {
         let window = message.get(at..limit)?;
         match *window.first()? {
-            0 => return Some(()),
+            0 => return (pointers == 0 || accept(start..at + 1)).then_some(()),
             len @ 1..=63 => {
                 let label = window.get(..=usize::from(len))?;
                 octets += label.len();
@@ -70,10 +84,13 @@ fn walk(message: &[u8], start: usize, mut visit: impl FnMut(&[u8])) -> Option<()
             }
             high @ 0xc0.. => {
                 let target = usize::from(u16::from_be_bytes([high & 0x3f, *window.get(1)?]));
-                pointers += 1;
-                if target < HEADER_LEN || target >= start || pointers > POINTERS_MAX {
+                if target < HEADER_LEN || target >= start || pointers == POINTERS_MAX {
                     return None;
                 }
+                if pointers > 0 && !accept(start..at + 2) {
+                    return None;
+                }
+                pointers += 1;
                 limit = start;
                 (start, at) = (target, target);
             }
@@ -111,8 +128,8 @@ mod tests {
         assert_eq!(read(&bytes, 12).unwrap().text(), "example");
         assert_eq!(read(&bytes, 22).unwrap().text(), "www.example");
         assert_eq!(read(&bytes, 28).unwrap().text(), "www.example");
-        assert_eq!(check(&bytes, 22), Some(28));
-        assert_eq!(check(&bytes, 28), Some(30));
+        assert_eq!(check(&bytes, 22, &[]), Some(28));
+        assert_eq!(check(&bytes, 28, &[]), Some(30));
         assert_eq!(pointer(&bytes, 22), Some((26, 12)));
         assert_eq!(pointer(&bytes, 28), Some((28, 22)));
         assert_eq!(pointer(&bytes, 12), None);
@@ -130,7 +147,7 @@ mod tests {
         // The question's name is the root, so the rest starts at 13.
         let refused = |tail: &[u8], at: usize| {
             let bytes = message(&[b"\x00", tail].concat());
-            assert_eq!(check(&bytes, at), None, "{tail:02x?}");
+            assert_eq!(check(&bytes, at, &[]), None, "{tail:02x?}");
             assert!(read(&bytes, at).is_none(), "{tail:02x?}");
         };
         // Itself, forwards, into the header, past the end, half a pointer, nothing at all.
@@ -152,6 +169,32 @@ mod tests {
     }
 
     #[test]
+    fn names_keep_off_ttls() {
+        //                          13 15      18          22
+        let bytes = message(b"\x00\x01a\x02bc\x00\x01d\x00\xc0\x0d\xc0\x0f\xc0\x16\xc0\x13");
+        let check = |at: usize, ttl: u16, expected: bool| {
+            assert_eq!(check(&bytes, at, &[1, ttl, 99]).is_some(), expected, "{at} {ttl}");
+        };
+        // `a.bc` stands at 13 to 18.
+        check(22, 9, true);
+        check(22, 10, false);
+        check(22, 18, false);
+        check(22, 19, true);
+        // `bc` at 15 to 18.
+        check(24, 11, true);
+        check(24, 12, false);
+        // By way of the pointer at 22.
+        check(26, 10, false);
+        check(26, 20, false);
+        check(26, 23, false);
+        check(26, 24, true);
+        // `d` at 19 to 21; what stands in place is nobody's TTL.
+        check(28, 15, true);
+        check(28, 21, false);
+        check(13, 13, true);
+    }
+
+    #[test]
     fn length_and_pointers_are_bounded() {
         let mut bytes = message(&[]);
         let mut last = 0xc000;
@@ -164,18 +207,18 @@ mod tests {
             }
             last = 0xc000 | at;
         }
-        assert_eq!(check(&bytes, 12), Some(13));
+        assert_eq!(check(&bytes, 12, &[]), Some(13));
         let at = 13 + 2 * 126;
-        assert_eq!(check(&bytes, at), Some(at + 2), "127 pointers");
-        assert_eq!(check(&bytes, at + 2), None, "128 pointers");
+        assert_eq!(check(&bytes, at, &[]), Some(at + 2), "127 pointers");
+        assert_eq!(check(&bytes, at + 2, &[]), None, "128 pointers");
 
         let long = |labels: usize| {
             let mut tail = b"\x01a".repeat(labels);
             tail.push(0);
             message(&tail)
         };
-        assert_eq!(check(&long(127), 12), Some(12 + 255));
+        assert_eq!(check(&long(127), 12, &[]), Some(12 + 255));
         assert_eq!(read(&long(127), 12).unwrap().wire().len(), 255);
-        assert_eq!(check(&long(128), 12), None);
+        assert_eq!(check(&long(128), 12, &[]), None);
     }
 }

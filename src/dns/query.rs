@@ -70,8 +70,8 @@ impl<'p> Query<'p> {
     /// - TC=1, QDCOUNT other than 1 (RFC 9619 section 4), a question that is cut short or compressed (there is nothing before it
     ///   to point at), records in the answer or authority section (but for IXFR's SOA, RFC 1995 section 3): FORMERR.
     /// - in the additional section, records that run past the packet, a second OPT, one that the root does not own
-    ///   (RFC 6891 section 6.1.1), options that are cut short or of a wrong form: FORMERR. Other records (TSIG, SIG(0)) are
-    ///   stepped over, wherever they stand: a forwarder does not judge them.
+    ///   (RFC 6891 section 6.1.1), options that are cut short or of a wrong form, names that cannot be read: FORMERR. Other records
+    ///   (TSIG, SIG(0)) are stepped over, wherever they stand: a forwarder does not judge them.
     /// - an EDNS version above 0, in an otherwise sound message: BADVERS; its options may have another form and are not read.
     /// - types that no zone holds (OPT, TSIG, NXNAME, …): FORMERR, as RFC 9824 section 3.5 says of all of them;
     ///   zone transfers: REFUSED, since they are no single response that could be forwarded.
@@ -96,12 +96,13 @@ impl<'p> Query<'p> {
             return Err(reject(Rcode::FORMERR, 0, None));
         }
         let body = &packet[HEADER_LEN..];
-        let question = Name::read(body).and_then(|(name, len)| {
-            Some((name, &body[..len], u16_at(body, len)?, u16_at(body, len + 2)?))
-        });
-        let Some((name, sent, qtype, qclass)) = question else {
+        let Some((name, len)) = Name::read(body) else {
             return Err(reject(Rcode::FORMERR, 0, None));
         };
+        let (Some(qtype), Some(qclass)) = (u16_at(body, len), u16_at(body, len + 2)) else {
+            return Err(reject(Rcode::FORMERR, 0, None));
+        };
+        let sent = &body[..len];
         let question_len = sent.len() + 4;
         let edns = if header.answers | header.authorities | header.additionals == 0 {
             None
@@ -169,6 +170,9 @@ fn read_records(
         let entry = Entry::read(packet, at).ok_or((Rcode::FORMERR, edns))?;
         at = entry.end();
         if entry.rtype != rtype::OPT {
+            if !entry.is_sound(packet, &[]) {
+                return Err((Rcode::FORMERR, edns));
+            }
             continue;
         }
         let misplaced = index < u32::from(header.authorities) || packet[entry.owner] != 0;
@@ -302,7 +306,7 @@ mod tests {
 
     /// Checks rcode, echoed octets and OPT of the rejection, and what is written.
     fn check(packet: &[u8], rcode: Rcode, question_len: u16, has_opt: bool) {
-        let rejected = Query::parse(packet).err().expect("a rejection");
+        let rejected = Query::parse(packet).expect_err("a rejection");
         let Rejected::Error { id, edns, .. } = rejected else { panic!("silence: {packet:02x?}") };
         let expected = Rejected::Error {
             id: 0x1234,
@@ -375,6 +379,9 @@ mod tests {
         formerr(with(1, b"\0\0\x29\x10\0\0\0\0\0\0\x03\0\x03\0"), true);
         formerr(with(1, b"\0\0\x29\x10\0\0\0\0\0\0\x04\0\x03\0\x01"), true);
         formerr(with(2, &[OPT, b"\xff\0\x01"].concat()), true);
+        // A name that points at itself; an address of three octets.
+        formerr(with(1, b"\xc0\x1d\0\x10\0\x01\0\0\0\0\0\0"), false);
+        formerr(with(1, b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x03abc"), false);
     }
 
     #[test]
@@ -394,7 +401,7 @@ mod tests {
             check(&ask(qtype).octets(), Rcode::FORMERR, QUESTION, false);
         }
         check(&ask(rtype::AXFR).octets(), Rcode::REFUSED, QUESTION, false);
-        let soa = |sample: Sample| sample.authority(b"\0", rtype::SOA, 0, b"");
+        let soa = |sample: Sample| sample.authority(b"\xc0\x0c", rtype::SOA, 0, &[0; 22]);
         check(&soa(ask(rtype::IXFR)).octets(), Rcode::REFUSED, QUESTION, false);
         check(&soa(soa(ask(rtype::IXFR))).octets(), Rcode::FORMERR, QUESTION, false);
         let opt = ask(rtype::IXFR).authority(b"\0", rtype::OPT, 0, b"");

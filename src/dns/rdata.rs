@@ -1,6 +1,6 @@
 //! Records on the wire, and the names within their RDATA that a sender may compress.
 
-use super::{names, rtype, wire};
+use super::{class, names, rtype};
 use std::ops::Range;
 
 /// Octets of a record between owner and RDATA: TYPE, CLASS, TTL, RDLENGTH.
@@ -48,23 +48,21 @@ impl Entry {
         self.rdata.start - 6
     }
 
-    /// Whether owner and RDATA hold what a reader will rely on: names that can be read, addresses of their right length.
-    pub(super) fn is_sound(&self, message: &[u8]) -> bool {
-        names::check(message, self.owner).is_some() && self.rdata_is_sound(message)
-    }
-
-    fn rdata_is_sound(&self, message: &[u8]) -> bool {
-        match self.rtype {
-            rtype::A if self.class == wire::class::IN => self.rdata.len() == 4,
-            rtype::AAAA if self.class == wire::class::IN => self.rdata.len() == 16,
+    /// Whether owner and RDATA hold what a reader will rely on: names that can be read and keep off `ttls` (this record's own and
+    /// those before it, see [`names::check`]), addresses of their right length.
+    pub(super) fn is_sound(&self, message: &[u8], ttls: &[u16]) -> bool {
+        let rdata_is_sound = || match self.rtype {
+            rtype::A if self.class == class::IN => self.rdata.len() == 4,
+            rtype::AAAA if self.class == class::IN => self.rdata.len() == 16,
             _ => {
                 let mut sound = true;
                 let walked = self.each_name(message, |at| {
-                    sound &= names::check(message, at).is_some();
+                    sound &= names::check(message, at, ttls).is_some();
                 });
                 walked.is_some() && sound
             }
-        }
+        };
+        names::check(message, self.owner, ttls).is_some() && rdata_is_sound()
     }
 
     /// Calls `visit` with the place of each name in the RDATA that may be compressed; `None` where the RDATA does not fit its type.
@@ -137,7 +135,12 @@ mod tests {
     fn rdata_is_checked_against_its_shape() {
         let check = |rtype: u16, rdata: &[u8], expected: bool| {
             let (message, entry) = with(rtype, rdata);
-            assert_eq!(entry.is_sound(&message), expected, "{} {rdata:02x?}", rtype::name(rtype));
+            assert_eq!(
+                entry.is_sound(&message, &[]),
+                expected,
+                "{} {rdata:02x?}",
+                rtype::name(rtype)
+            );
         };
         check(rtype::A, &[192, 0, 2, 1], true);
         check(rtype::A, &[192, 0, 2], false);

@@ -1,6 +1,6 @@
 //! `Formatter`: a record as one line of JSON.
 
-use super::{ANSWERS_MAX, Now, Record};
+use super::{Now, Record};
 use crate::{
     dns::rtype,
     name::Name,
@@ -121,7 +121,7 @@ fn write_verdict(record: &Record, out: &mut String) {
 
 fn write_facts(record: &Record, out: &mut String) {
     out.push_str(",\"answers\":[");
-    for (index, answer) in record.facts.answers.iter().take(ANSWERS_MAX).enumerate() {
+    for (index, answer) in record.facts.answers.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }

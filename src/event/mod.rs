@@ -20,7 +20,7 @@ mod writer;
 pub use clock::Now;
 pub use formatter::Formatter;
 pub use node::node_name;
-pub use record::{ANSWERS_MAX, Facts, Record};
+pub use record::Record;
 pub use recorder::{Counts, RING_RECORDS_MAX, Recorder};
 pub use writer::{ClientName, PENDING_BYTES_MAX, Writer, start};
 

@@ -1,7 +1,7 @@
 //! `Record`: what is known of one query when its response leaves.
 
 use crate::{
-    dns::{Client, Rcode},
+    dns::{Client, Facts, Rcode},
     name::Name,
     verdict::Verdict,
 };
@@ -9,9 +9,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// How many addresses and CNAME targets of an answer an event shows at most.
-pub const ANSWERS_MAX: usize = 16;
 
 /// One query and what became of it. Stands by itself: nothing in it borrows from a cache or a packet.
 #[derive(Debug, Clone)]
@@ -36,15 +33,4 @@ pub struct Record {
     pub cached: bool,
     /// The generation of the policy that judged.
     pub generation: u64,
-}
-
-/// What an answer says, made once and kept beside it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Addresses and CNAME targets; at most [`ANSWERS_MAX`] of them are shown.
-    pub answers: Vec<String>,
-    /// Lowest TTL of the answer, in seconds.
-    pub ttl: u32,
-    /// The upstream that gave it; empty for answers that were made here.
-    pub upstream: Arc<str>,
 }

@@ -255,8 +255,8 @@ impl Drain {
 pub(super) mod tests {
     use super::*;
     use crate::{
-        dns::{Client, Rcode, Transport},
-        event::{Counts, Facts, Record},
+        dns::{Client, Facts, Rcode, Transport},
+        event::{Counts, Record},
         name::Name,
         verdict::Verdict,
     };

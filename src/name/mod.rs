@@ -85,6 +85,13 @@ impl Name {
     }
 }
 
+/// The presentation form of an uncompressed wire-form name; see [`Name::text`].
+pub fn wire_text(wire: &[u8]) -> String {
+    let mut text = String::with_capacity(wire.len());
+    text::write(wire, &mut text);
+    text
+}
+
 /// The labels of an uncompressed wire-form name from left to right, without the root label.
 pub fn labels(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {

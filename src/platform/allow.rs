@@ -19,6 +19,8 @@ pub enum Covered {
 pub struct Allow {
     names: HashSet<Box<str>, foldhash::fast::RandomState>,
     cids: HashSet<Box<str>, foldhash::fast::RandomState>,
+    /// Names of tenants that the platform made up.
+    generated: HashSet<Box<str>, foldhash::fast::RandomState>,
     patterns: Vec<Box<str>>,
     warnings: Vec<Warning>,
 }
@@ -134,7 +136,13 @@ impl Allow {
         if registrable(&name).is_empty() {
             return Err(AllowProblem::Suffix);
         }
-        match Platforms::builtin().find(&name, 0) {
+        let hosting = Platforms::builtin().find(&name, 0);
+        if let Some(made_up) = hosting.as_ref().and_then(preview::generated_name)
+            && hosting.is_some_and(|it| it.label() == made_up)
+        {
+            self.generated.insert(made_up.into());
+        }
+        match hosting {
             None => self.warn(
                 index,
                 format!("`{name}` is on no platform that Squint knows; your own domains belong into `[protect] owned`"),
@@ -168,8 +176,10 @@ impl Allow {
     }
 
     fn by_preview(&self, host: &Host<'_>) -> Option<Covered> {
-        let site = preview::site_of(host.hosting.as_ref()?)?;
-        self.names.contains(site).then_some(Covered::Both)
+        let hosting = host.hosting.as_ref()?;
+        let owned = preview::site_of(hosting).is_some_and(|it| self.names.contains(it))
+            || preview::generated_name(hosting).is_some_and(|it| self.generated.contains(it));
+        owned.then_some(Covered::Both)
     }
 
     /// An entry above the tenant leaves strangers in: the tenant is what a person registers.
@@ -237,6 +247,9 @@ mod tests {
         check("ours.vercel.app", "ours-git-main-team.vercel.app", None);
         check("ours.vercel.app", "ours-4mnp2x-team.vercel.app", None);
         check("ours.azurewebsites.net", "ours-staging.azurewebsites.net", None);
+        let azure = "polite-stone-0a1b2c3d4.5.azurestaticapps.net";
+        check(azure, "polite-stone-0a1b2c3d4-42.westeurope.5.azurestaticapps.net", both);
+        check(azure, "polite-stone-0a1b2c3d5-42.westeurope.5.azurestaticapps.net", None);
         check("ours-abc123-uc.a.run.app", "blue---ours-abc123-uc.a.run.app", both);
     }
 

@@ -160,8 +160,12 @@ pub struct Verdict {
     pub platform: String,
     /// The tenant of that platform; empty where none.
     pub tenant: String,
-    /// The list and line that decided (`tranquil:1207`); empty where none did.
+    /// The list and line that decided (`malware:1207`); empty where none did.
     pub rule: String,
+    /// Octets of the qname's suffix that the deciding rule or entry matched; 0 where the whole name was judged.
+    pub matched_len: u8,
+    /// Unix time in seconds at which time alone may change this verdict; `u64::MAX` for never.
+    pub valid_until: u64,
 }
 
 impl Verdict {
@@ -175,6 +179,8 @@ impl Verdict {
         platform: String::new(),
         tenant: String::new(),
         rule: String::new(),
+        matched_len: 0,
+        valid_until: u64::MAX,
     };
 
     /// The sentence of the deciding reason; empty when nothing was found.

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::{
-    dns::{Client, Rcode, Transport},
-    event::Facts,
+    dns::{ANSWERS_MAX, Client, Facts, Rcode, Transport},
     verdict::{Action, Finding, Mode, Reason, Source, Technique, Verdict},
 };
 use proptest::prelude::*;
@@ -79,6 +78,7 @@ fn a_verdict_and_its_answer_are_told_whole() {
         platform: "netlify.app".to_owned(),
         tenant: "paypal-login.netlify.app".to_owned(),
         rule: "own:12".to_owned(),
+        ..Verdict::PASS
     };
     let facts = Facts {
         answers: (0..20).map(|it| format!("192.0.2.{it}")).collect(),

@@ -1,0 +1,90 @@
+//! From configuration to the parts that run on it.
+
+use crate::{
+    config::{Config, Found},
+    list::{Index, Report},
+    lookalike::{self, Engine},
+    name::{Class, Name, NameError},
+    platform::{Allow, Platforms},
+    policy::{Group, Knowledge, OwnRules, Policy, Rules, Sinkhole},
+};
+use anyhow::Context as _;
+use std::{fs::File, path::Path, sync::Arc};
+
+/// A policy without a running server, for commands that judge.
+pub struct Offline {
+    /// The policy.
+    pub policy: Policy,
+    /// Unix time in seconds.
+    pub now: u64,
+}
+
+/// Builds the policy that `serve` would run with the same file.
+pub fn offline(file: Option<&Path>) -> anyhow::Result<Offline> {
+    let config = crate::config::find(file).load()?;
+    let knowledge = Arc::new(Knowledge {
+        generation: 1,
+        engine: Engine::new(&lookalike(&config, Vec::new())),
+        platforms: Platforms::builtin(),
+    });
+    let (rules, _reports) = rules(&config)?;
+    Ok(Offline {
+        policy: policy(&config, knowledge, Arc::new(rules), 1),
+        now: super::clock::unix(),
+    })
+}
+
+/// What the look-alike engine is built from.
+pub(super) fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Config {
+    let texts =
+        |domains: &[crate::config::Domain]| domains.iter().map(ToString::to_string).collect();
+    lookalike::Config {
+        domains: texts(&config.protect.domains),
+        owned: texts(&config.protect.owned),
+        brands: config.protect.brands,
+        known_good: config.lookalike.known_good,
+        search_domains,
+    }
+}
+
+/// Reads the lists and compiles the rules. A list that cannot be read is an error: a policy is swapped whole or not at all.
+pub(super) fn rules(config: &Config) -> anyhow::Result<(Rules, Vec<Report>)> {
+    let heads: Vec<_> = config.lists.iter().map(crate::config::List::head).collect();
+    let (index, reports) = Index::build(&heads, |at| File::open(&config.lists[at].path))
+        .context("cannot build the list index")?;
+    let own = config.rules.iter().map(|it| Ok((Name::parse(&it.name)?, it.action)));
+    let own = OwnRules::new(own.collect::<Result<Vec<_>, NameError>>().context("`[[rule]] name`")?);
+    let allow = Allow::parse(&config.platform.allow).context("`[platform] allow`")?;
+    Ok((Rules { index, own, allow }, reports))
+}
+
+/// Puts the halves of a policy together.
+pub(super) fn policy(
+    config: &Config,
+    knowledge: Arc<Knowledge>,
+    rules: Arc<Rules>,
+    generation: u32,
+) -> Policy {
+    let group = Group {
+        name: "default".to_owned(),
+        lookalike: config.lookalike.mode,
+        log: config.lookalike.log,
+        block: config.lookalike.block,
+        platform: config.platform.mode,
+        classes: Class::ALL.map(|class| config.platform.action(class)),
+    };
+    let sinkhole = Sinkhole {
+        ipv4: config.sinkhole.ipv4,
+        ipv6: config.sinkhole.ipv6,
+        ttl_secs: config.sinkhole.ttl_secs,
+    };
+    Policy { generation, knowledge, rules, groups: vec![group], sinkhole }
+}
+
+/// The configuration file in words.
+pub fn describe(found: &Found) -> String {
+    match found {
+        Found::File(path) => path.display().to_string(),
+        Found::Defaults => "none; the defaults".to_owned(),
+    }
+}

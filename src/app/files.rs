@@ -1,0 +1,71 @@
+//! Watching files by what the file system says of them: works across renames, editors, symlinks and mounted volumes.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Device, inode, length, and time of change in seconds and nanoseconds; `None` while the file is missing.
+type Mark = Option<(u64, u64, u64, i64, i64)>;
+
+/// Files and what they looked like when last seen.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    files: Vec<(PathBuf, Mark)>,
+}
+
+impl Watched {
+    /// Watches these files from now on.
+    pub(super) fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self {
+            files: paths
+                .into_iter()
+                .map(|path| (mark(&path), path))
+                .map(|(mark, path)| (path, mark))
+                .collect(),
+        }
+    }
+
+    /// Whether any file has changed since it was last seen.
+    ///
+    /// A file that is missing has not changed: whoever replaces a file may take it away first.
+    pub(super) fn changed(&mut self) -> bool {
+        let mut changed = false;
+        for (path, held) in &mut self.files {
+            let seen = mark(path);
+            if seen.is_some() && seen != *held {
+                *held = seen;
+                changed = true;
+            }
+        }
+        changed
+    }
+}
+
+fn mark(path: &Path) -> Mark {
+    let it = fs::metadata(path).ok()?;
+    Some((it.dev(), it.ino(), it.len(), it.mtime(), it.mtime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_seen_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("list");
+        fs::write(&path, "a").unwrap();
+        let mut watched = Watched::new([path.clone()]);
+        assert!(!watched.changed());
+        fs::write(&path, "ab").unwrap();
+        assert!(watched.changed());
+        assert!(!watched.changed());
+        fs::remove_file(&path).unwrap();
+        assert!(!watched.changed());
+        fs::write(dir.path().join("new"), "abc").unwrap();
+        fs::rename(dir.path().join("new"), &path).unwrap();
+        assert!(watched.changed());
+    }
+}

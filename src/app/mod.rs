@@ -1,0 +1,13 @@
+//! The application: builds the parts, runs them, reloads the policy, stops in order.
+
+mod banner;
+mod build;
+mod clock;
+mod files;
+mod lock;
+mod reload;
+mod run;
+mod system;
+
+pub use build::{Offline, describe, offline};
+pub use run::{Options, serve};

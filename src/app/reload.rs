@@ -1,0 +1,146 @@
+//! Reload: a new policy swapped whole, or the old one kept with a reason in the log.
+
+use super::{build, files::Watched, run::Options, system::HostSystem};
+use crate::{
+    config::{self, Config, Found},
+    event::Recorder,
+    policy::{Knowledge, Policy},
+    proxy::Proxy,
+    server::Access,
+    upstream::Upstreams,
+};
+use std::{path::PathBuf, sync::Arc};
+
+/// What a reload reaches into.
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) upstreams: Arc<Upstreams>,
+    pub(super) access: Arc<Access>,
+    pub(super) recorder: Recorder,
+}
+
+/// Watches files and resolvers, and rebuilds what depends on them.
+pub(super) struct Reloader {
+    options: Options,
+    config: Config,
+    live: Live,
+    system: HostSystem,
+    watched: Watched,
+    /// Events reported as lost so far.
+    lost: u64,
+}
+
+impl Reloader {
+    pub(super) fn new(options: Options, config: Config, live: Live, system: HostSystem) -> Self {
+        let watched = Watched::new(paths(&options, &config));
+        Self { options, config, live, system, watched, lost: 0 }
+    }
+
+    /// The turn of every second: files, the system's resolvers, lost events.
+    pub(super) async fn look(mut self) -> Self {
+        self.report_lost();
+        if self.system.changed() && self.config.upstream.servers.is_empty() {
+            self.follow_system();
+        }
+        if self.watched.changed() { self.reload("a file changed").await } else { self }
+    }
+
+    /// Reads everything again. Reading and building happen beside the running policy, off the asynchronous threads.
+    pub(super) async fn reload(self, why: &'static str) -> Self {
+        let built = tokio::task::spawn_blocking(move || self.reload_here(why));
+        built.await.expect("a reload reports its errors and does not panic")
+    }
+
+    fn reload_here(mut self, why: &str) -> Self {
+        // Whatever changes from here on is seen by the next look.
+        match self.rebuild() {
+            Ok(policy) => {
+                let (lists, entries) = (self.config.lists.len(), policy.rules.index.len());
+                tracing::info!(
+                    "{why}: policy {} in force, {lists} lists with {entries} entries",
+                    policy.generation
+                );
+                self.live.proxy.set_policy(policy);
+            }
+            Err(error) => tracing::error!("{why}: the old policy stays in force\n{error:#}"),
+        }
+        self
+    }
+
+    fn rebuild(&mut self) -> anyhow::Result<Arc<Policy>> {
+        let watched = Watched::new(paths(&self.options, &self.config));
+        let config = self.options.config()?;
+        let old = self.live.proxy.policy();
+        let search = self.system.search_domains();
+        let wanted = build::lookalike(&config, search.clone());
+        let knowledge = if wanted == build::lookalike(&self.config, search) {
+            Arc::clone(&old.knowledge)
+        } else {
+            Arc::new(Knowledge {
+                generation: old.knowledge.generation + 1,
+                engine: crate::lookalike::Engine::new(&wanted),
+                platforms: old.knowledge.platforms,
+            })
+        };
+        let (rules, _reports) = build::rules(&config)?;
+        let policy = build::policy(&config, knowledge, Arc::new(rules), old.generation + 1);
+        let servers = self.system.servers(&config)?;
+        self.live.upstreams.replace(&servers)?;
+        self.live.access.set_allow(&config.server.allow);
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        if (&config.server.listen, config.server.workers)
+            != (&self.config.server.listen, self.config.server.workers)
+            || config.history != self.config.history
+        {
+            tracing::warn!(
+                "`[server] listen`, `workers` and `[history]` take effect at the next start"
+            );
+        }
+        self.watched = if paths(&self.options, &config) == paths(&self.options, &self.config) {
+            watched
+        } else {
+            Watched::new(paths(&self.options, &config))
+        };
+        self.config = config;
+        Ok(Arc::new(policy))
+    }
+
+    fn follow_system(&mut self) {
+        match self
+            .system
+            .servers(&self.config)
+            .and_then(|it| Ok(self.live.upstreams.replace(&it)?))
+        {
+            Ok(()) => tracing::info!(
+                "the system's resolvers changed: forwarding to {}",
+                super::banner::urls(&self.live.upstreams.urls())
+            ),
+            Err(error) => {
+                tracing::warn!("the system's resolvers changed, the last good ones stay: {error:#}")
+            }
+        }
+    }
+
+    fn report_lost(&mut self) {
+        let lost = self.live.recorder.counts().lost();
+        if lost > self.lost {
+            tracing::warn!(
+                "{} events were lost: they came faster than the disk took them",
+                lost - self.lost
+            );
+            self.lost = lost;
+        }
+    }
+}
+
+/// The files whose change means a reload.
+fn paths(options: &Options, config: &Config) -> Vec<PathBuf> {
+    let file = match config::find(options.config.as_deref()) {
+        Found::File(path) => Some(path),
+        Found::Defaults => None,
+    };
+    file.into_iter().chain(config.lists.iter().map(|it| it.path.clone())).collect()
+}

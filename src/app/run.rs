@@ -1,0 +1,213 @@
+//! `squint serve`: start in order, run until told to stop, stop in order.
+
+use super::{
+    banner, build, clock,
+    lock::DataDir,
+    reload::{Live, Reloader},
+    system::HostSystem,
+};
+use crate::{
+    config::{self, Config},
+    event,
+    metrics::Metrics,
+    policy::Knowledge,
+    proxy::{Parts, Proxy},
+    server::{self, Access, Server},
+    upstream::{Exchange, Names, Strategy, Upstreams, Url},
+};
+use anyhow::Context as _;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+    time::MissedTickBehavior,
+};
+
+/// How long a stop may take, from the signal to the last answer.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Names that the host itself gives to addresses.
+const HOSTS: &str = "/etc/hosts";
+
+/// How often files and the system's resolvers are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Octets that the answer cache may hold: safe on a board with 512 MB.
+const CACHE_OCTETS_MAX: u64 = 64 << 20;
+
+/// What `serve` was told on the command line; wins over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Configuration file.
+    pub config: Option<PathBuf>,
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// Whom to forward to.
+    pub upstream: Vec<Url>,
+    /// Where state is kept.
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the configuration file and lets the flags win.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        let mut config = config::find(self.config.as_deref()).load()?;
+        if !self.listen.is_empty() {
+            config.server.listen.clone_from(&self.listen);
+        }
+        if !self.upstream.is_empty() {
+            config.upstream.servers.clone_from(&self.upstream);
+        }
+        Ok(config)
+    }
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Whatever keeps it from starting: a bad file, a held address or directory, no upstream.
+pub fn serve(options: &Options) -> anyhow::Result<()> {
+    log_to_stderr();
+    let config = options.config()?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let path = config::data_dir(options.data_dir.as_deref()).context(
+        "there is no home directory to keep state in\nhint: name one with `--data-dir DIR`",
+    )?;
+    let dir = DataDir::hold(&path)?;
+    let runtime = runtime()?;
+    let _entered = runtime.enter();
+    let (running, reloader) = Running::start(options, &config, &dir, &runtime)?;
+    runtime.block_on(running.until_stopped(reloader))?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(dir);
+    Ok(())
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(threads)
+        .thread_name("async")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SQUINT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("squint=info,warn"));
+    // Only a second call fails, and then the first one's choice stands.
+    let _set = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}
+
+/// Everything that runs.
+struct Running {
+    server: Server,
+    proxy: Arc<Proxy>,
+    writer: event::Writer,
+}
+
+impl Running {
+    fn start(
+        options: &Options,
+        config: &Config,
+        dir: &DataDir,
+        runtime: &Runtime,
+    ) -> anyhow::Result<(Self, Reloader)> {
+        let mut system = HostSystem::read(&config.server.listen);
+        let urls = system.servers(config)?;
+        let knowledge = Arc::new(Knowledge {
+            generation: 1,
+            engine: crate::lookalike::Engine::new(&build::lookalike(
+                config,
+                system.search_domains(),
+            )),
+            platforms: crate::platform::Platforms::builtin(),
+        });
+        let (rules, reports) = build::rules(config)?;
+        let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
+        let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
+        let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::default())?);
+        let names = Names::start(Arc::clone(&upstreams), HOSTS.into());
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let (recorder, writer) =
+            event::start(history(config, dir), 2 * workers, Box::new(move |address| names.of(address)))
+                .context("cannot start the writer of events")?;
+        let metrics = Arc::new(Metrics::new());
+        let proxy = Proxy::new(Parts {
+            policy,
+            upstreams: Arc::clone(&upstreams),
+            recorder: recorder.clone(),
+            metrics: Arc::clone(&metrics),
+            cache_octets_max: CACHE_OCTETS_MAX,
+            clock: (clock::monotonic(), clock::unix()),
+        });
+        let access = Arc::new(Access::new(&config.server.allow));
+        let fronts = server::Config {
+            listen: config.server.listen.clone(),
+            workers: config.server.workers,
+            access: Arc::clone(&access),
+            metrics,
+        };
+        let server = server::start(&fronts, Arc::clone(&proxy), runtime.handle())?;
+        system.set_own(server.addresses());
+        banner::print(&banner::Facts {
+            listening: server.addresses(),
+            forwarding: &urls,
+            of_system: config.upstream.servers.is_empty(),
+            policy: &proxy.policy(),
+            reports: &reports,
+            file: &build::describe(&config::find(options.config.as_deref())),
+            history: config.history.enabled.then_some(dir.path.as_path()),
+        })?;
+        let live = Live { proxy: Arc::clone(&proxy), upstreams, access, recorder };
+        Ok((
+            Self { server, proxy, writer },
+            Reloader::new(options.clone(), config.clone(), live, system),
+        ))
+    }
+
+    async fn until_stopped(self, mut reloader: Reloader) -> anyhow::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let by = loop {
+            tokio::select! {
+                _ = interrupt.recv() => break "SIGINT",
+                _ = terminate.recv() => break "SIGTERM",
+                _ = hangup.recv() => reloader = reloader.reload("SIGHUP").await,
+                _ = look.tick() => reloader = reloader.look().await,
+            }
+        };
+        tracing::info!("{by}: stopping");
+        let stopped = self.server.stop(STOP_WITHIN).await;
+        if stopped.unanswered > 0 {
+            tracing::warn!("{} queries were still without an answer", stopped.unanswered);
+        }
+        drop(self.proxy);
+        if !self.writer.stop() {
+            tracing::warn!("the disk is too slow: the last events are lost");
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn history(config: &Config, dir: &DataDir) -> event::Config {
+    event::Config {
+        enabled: config.history.enabled,
+        dir: dir.path.clone(),
+        file_bytes_max: config.history.file_bytes_max,
+        files_max: config.history.files_max,
+        age_days_max: config.history.age_days_max,
+    }
+}

@@ -1,0 +1,100 @@
+//! The verdict store: findings per name, verdicts per name and policy. Names without findings live in the answer cache's
+//! slots alone, so this stays small.
+
+use crate::{name::Name, verdict::Verdict};
+use moka::sync::Cache;
+use std::sync::Arc;
+
+/// Names whose findings are kept at most.
+const NAMES_MAX: u64 = 50_000;
+
+/// Verdicts and findings of names about which something was found. `F` is what policy calls findings.
+pub struct Verdicts<F> {
+    findings: Cache<Box<[u8]>, (u32, Arc<F>), foldhash::fast::RandomState>,
+    verdicts: Cache<Box<[u8]>, (u32, Arc<Verdict>), foldhash::fast::RandomState>,
+}
+
+impl<F: Send + Sync + 'static> Verdicts<F> {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self {
+            findings: Cache::builder()
+                .max_capacity(NAMES_MAX)
+                .build_with_hasher(foldhash::fast::RandomState::default()),
+            verdicts: Cache::builder()
+                .max_capacity(NAMES_MAX)
+                .build_with_hasher(foldhash::fast::RandomState::default()),
+        }
+    }
+
+    /// The verdict on a name under a policy id, if it was decided under this generation and time has not overtaken it.
+    ///
+    /// `now` is Unix time in seconds.
+    pub fn verdict(
+        &self,
+        name: &Name,
+        policy: u16,
+        generation: u32,
+        now: u64,
+    ) -> Option<Arc<Verdict>> {
+        let mut key = [0; 257];
+        let (held, verdict) = self.verdicts.get(verdict_key(&mut key, name, policy))?;
+        (held == generation && now < verdict.valid_until).then_some(verdict)
+    }
+
+    /// Remembers a verdict.
+    pub fn insert_verdict(&self, name: &Name, policy: u16, generation: u32, verdict: Arc<Verdict>) {
+        let mut key = [0; 257];
+        self.verdicts.insert(Box::from(verdict_key(&mut key, name, policy)), (generation, verdict));
+    }
+
+    /// The findings about a name, if they were made under this generation of knowledge.
+    pub fn findings(&self, name: &Name, knowledge: u32) -> Option<Arc<F>> {
+        let (held, findings) = self.findings.get(name.wire())?;
+        (held == knowledge).then_some(findings)
+    }
+
+    /// Remembers findings.
+    pub fn insert_findings(&self, name: &Name, knowledge: u32, findings: Arc<F>) {
+        self.findings.insert(Box::from(name.wire()), (knowledge, findings));
+    }
+}
+
+impl<F: Send + Sync + 'static> Default for Verdicts<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn verdict_key<'k>(key: &'k mut [u8; 257], name: &Name, policy: u16) -> &'k [u8] {
+    let wire = name.wire();
+    key[..2].copy_from_slice(&policy.to_ne_bytes());
+    key[2..2 + wire.len()].copy_from_slice(wire);
+    &key[..2 + wire.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_belongs_to_its_policy_generation_and_time() {
+        let store: Verdicts<()> = Verdicts::new();
+        let name = Name::parse("paypal-login.example").unwrap();
+        let verdict = Arc::new(Verdict { score: 90, valid_until: 100, ..Verdict::PASS });
+        store.insert_verdict(&name, 0, 7, Arc::clone(&verdict));
+        assert_eq!(store.verdict(&name, 0, 7, 99), Some(verdict));
+        assert_eq!(store.verdict(&name, 0, 7, 100), None);
+        assert_eq!(store.verdict(&name, 0, 8, 0), None);
+        assert_eq!(store.verdict(&name, 1, 7, 0), None);
+    }
+
+    #[test]
+    fn findings_outlive_the_rules() {
+        let store: Verdicts<u8> = Verdicts::new();
+        let name = Name::parse("bit.ly").unwrap();
+        store.insert_findings(&name, 3, Arc::new(9));
+        assert_eq!(store.findings(&name, 3).as_deref(), Some(&9));
+        assert_eq!(store.findings(&name, 4), None);
+    }
+}

@@ -1,0 +1,295 @@
+//! What a configuration file may say, and what holds where it says nothing.
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    problem::Problem,
+    value::{self, Domain},
+};
+use crate::{
+    list::{self, Kind},
+    name::Class,
+    server::Prefix,
+    upstream::Url,
+    verdict::{Action, Mode},
+};
+
+/// Everything that `config.toml` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where Squint listens and whom it serves.
+    pub server: Server,
+    /// Whom it asks.
+    pub upstream: Upstream,
+    /// Which domains look-alikes imitate.
+    pub protect: Protect,
+    /// What is done about look-alikes.
+    pub lookalike: Lookalike,
+    /// What is done about names on platforms.
+    pub platform: Platform,
+    /// Lists of blocked and allowed names, in the order of precedence.
+    #[serde(rename = "list")]
+    pub lists: Vec<List>,
+    /// The operator's own rules.
+    #[serde(rename = "rule")]
+    pub rules: Vec<Rule>,
+    /// What sinkholed queries are answered with.
+    pub sinkhole: Sinkhole,
+    /// What is recorded.
+    pub history: History,
+    /// What is allowed but probably not meant.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Addresses and ports, UDP and TCP alike.
+    #[serde(with = "value::texts")]
+    pub listen: Vec<SocketAddr>,
+    /// Threads that answer over UDP; 0 for one per core.
+    #[serde(deserialize_with = "value::whole::<0, 256, _, _>")]
+    pub workers: usize,
+    /// Clients served besides those of private and local networks.
+    #[serde(with = "value::texts")]
+    pub allow: Vec<Prefix>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        const PORT: u16 = 5300;
+        Self {
+            listen: vec![(Ipv4Addr::LOCALHOST, PORT).into(), (Ipv6Addr::LOCALHOST, PORT).into()],
+            workers: 0,
+            allow: Vec::new(),
+        }
+    }
+}
+
+/// `[upstream]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Upstream {
+    /// Servers to forward to; none for those that the system uses.
+    #[serde(with = "value::texts")]
+    pub servers: Vec<Url>,
+}
+
+/// `[protect]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Protect {
+    /// The operator's own domains.
+    #[serde(with = "value::texts")]
+    pub domains: Vec<Domain>,
+    /// Domains that are never look-alikes of them.
+    #[serde(with = "value::texts")]
+    pub owned: Vec<Domain>,
+    /// Whether the built-in brands are protected.
+    pub brands: bool,
+}
+
+impl Default for Protect {
+    fn default() -> Self {
+        Self { domains: Vec::new(), owned: Vec::new(), brands: true }
+    }
+}
+
+/// `[lookalike]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lookalike {
+    /// Whether look-alikes are looked for, and whether that acts.
+    #[serde(with = "value::word")]
+    pub mode: Mode,
+    /// The score from which a name is logged, 0 to 100.
+    #[serde(deserialize_with = "value::whole::<0, 100, _, _>")]
+    pub log: u8,
+    /// The score from which a name is sinkholed, 0 to 100.
+    #[serde(deserialize_with = "value::whole::<0, 100, _, _>")]
+    pub block: u8,
+    /// Whether well-known domains are never judged look-alikes.
+    pub known_good: bool,
+}
+
+impl Default for Lookalike {
+    fn default() -> Self {
+        Self { mode: Mode::Monitor, log: 50, block: 80, known_good: true }
+    }
+}
+
+/// `[platform]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Platform {
+    /// Whether platforms are looked for, and whether that acts.
+    #[serde(with = "value::word")]
+    pub mode: Mode,
+    /// The operator's own tenants, hosts and contents (`platform::Allow` reads them).
+    pub allow: Vec<String>,
+    /// The action for content addressed by hash.
+    #[serde(with = "value::word")]
+    pub ipfs_gateway: Action,
+    /// The action for application and site hosting.
+    #[serde(with = "value::word")]
+    pub paas: Action,
+    /// The action for URL shorteners.
+    #[serde(with = "value::word")]
+    pub shortener: Action,
+    /// The action for tunnels.
+    #[serde(with = "value::word")]
+    pub tunnel: Action,
+    /// The action for dynamic DNS.
+    #[serde(with = "value::word")]
+    pub dynamic_dns: Action,
+    /// The action for site builders and free web space.
+    #[serde(with = "value::word")]
+    pub free_hosting: Action,
+    /// The action for link-in-bio pages.
+    #[serde(with = "value::word")]
+    pub link_in_bio: Action,
+    /// The action for business software with a name per customer.
+    #[serde(with = "value::word")]
+    pub saas_tenant: Action,
+    /// The action for security-awareness training.
+    #[serde(with = "value::word")]
+    pub simulated_phishing: Action,
+}
+
+impl Platform {
+    /// The action for a class of platforms.
+    pub const fn action(&self, class: Class) -> Action {
+        match class {
+            Class::IpfsGateway => self.ipfs_gateway,
+            Class::Paas => self.paas,
+            Class::Shortener => self.shortener,
+            Class::Tunnel => self.tunnel,
+            Class::DynamicDns => self.dynamic_dns,
+            Class::FreeHosting => self.free_hosting,
+            Class::LinkInBio => self.link_in_bio,
+            Class::SaasTenant => self.saas_tenant,
+            Class::SimulatedPhishing => self.simulated_phishing,
+        }
+    }
+}
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Monitor,
+            allow: Vec::new(),
+            ipfs_gateway: Action::Log,
+            paas: Action::Log,
+            shortener: Action::Log,
+            tunnel: Action::Log,
+            dynamic_dns: Action::Log,
+            free_hosting: Action::Log,
+            link_in_bio: Action::Log,
+            saas_tenant: Action::Pass,
+            simulated_phishing: Action::Pass,
+        }
+    }
+}
+
+/// `[[list]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// The word by which sentences and events name it; no two lists share one.
+    pub name: String,
+    /// Its file, absolute or seen from the working folder.
+    pub path: PathBuf,
+    /// What it is for.
+    #[serde(with = "value::word", default = "List::kind_default")]
+    pub kind: Kind,
+    /// What is done with its names; of no account for a list of allowed names.
+    #[serde(with = "value::word", default = "List::action_default")]
+    pub action: Action,
+    /// Whether it acts.
+    #[serde(with = "value::word", default = "List::mode_default")]
+    pub mode: Mode,
+}
+
+impl List {
+    const fn kind_default() -> Kind {
+        Kind::Block
+    }
+
+    const fn action_default() -> Action {
+        Action::Sinkhole
+    }
+
+    const fn mode_default() -> Mode {
+        Mode::Enforce
+    }
+
+    /// The list as the index takes it.
+    pub fn head(&self) -> list::List {
+        let Self { name, path: _, kind, action, mode } = self;
+        list::List { name: name.clone(), kind: *kind, action: *action, mode: *mode }
+    }
+}
+
+/// `[[rule]]`: a domain with its subdomains.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The domain.
+    #[serde(with = "value::text")]
+    pub name: Domain,
+    /// What is done with it.
+    #[serde(with = "value::word")]
+    pub action: Action,
+}
+
+/// `[sinkhole]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sinkhole {
+    /// The answer to A.
+    #[serde(with = "value::text")]
+    pub ipv4: Ipv4Addr,
+    /// The answer to AAAA.
+    #[serde(with = "value::text")]
+    pub ipv6: Ipv6Addr,
+    /// For how long clients may keep a made-up answer.
+    #[serde(deserialize_with = "value::whole::<0, 86_400, _, _>")]
+    pub ttl_secs: u32,
+}
+
+impl Default for Sinkhole {
+    fn default() -> Self {
+        Self { ipv4: Ipv4Addr::UNSPECIFIED, ipv6: Ipv6Addr::UNSPECIFIED, ttl_secs: 10 }
+    }
+}
+
+/// `[history]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct History {
+    /// Whether queries are recorded at all.
+    pub enabled: bool,
+    /// A file that would grow past this many octets is set aside.
+    #[serde(deserialize_with = "value::whole::<65_536, 1_099_511_627_776, _, _>")]
+    pub file_bytes_max: u64,
+    /// Files kept beside the current one.
+    #[serde(deserialize_with = "value::whole::<0, 10_000, _, _>")]
+    pub files_max: u32,
+    /// Days after which a file is removed.
+    #[serde(deserialize_with = "value::whole::<1, 36_500, _, _>")]
+    pub age_days_max: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { enabled: true, file_bytes_max: 16 << 20, files_max: 16, age_days_max: 30 }
+    }
+}

@@ -1,0 +1,216 @@
+//! Context: what stands around a match, and what it is worth there.
+
+use crate::{name::Class, verdict::Technique};
+
+use super::{
+    doppelganger,
+    evidence::{Evidence, Feature, Features, List, NO_LABEL},
+    scan::{Place, Scan},
+    view::Span,
+    words::Strength,
+};
+
+/// Adds the features of the surroundings to all evidence.
+pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
+    if found.is_empty() {
+        return;
+    }
+    let suffix = suffix_feature(scan);
+    let count = found.as_slice().iter().filter(|it| it.label != NO_LABEL).count();
+    let labels: [u32; 12] = std::array::from_fn(|at| {
+        found.as_slice().get(at).map_or(NO_LABEL, |it| it.label)
+    });
+    for evidence in found.as_mut_slice() {
+        if evidence.label == NO_LABEL {
+            continue;
+        }
+        reclassify(scan, evidence);
+        let mut features = evidence.features;
+        surroundings(scan, evidence, &mut features);
+        label_features(scan, evidence, &mut features);
+        features.set(suffix, true);
+        let other = labels[..count.min(12)].iter().any(|&it| it != NO_LABEL && it != evidence.label);
+        features.set(Feature::OtherBrand, other);
+        interactions(scan, &mut features);
+        evidence.features = features;
+    }
+}
+
+/// A brand inside a label is more when a dot or a suffix was left out there.
+fn reclassify(scan: &Scan<'_>, evidence: &mut Evidence) {
+    if !matches!(evidence.technique, Technique::Combo | Technique::TenantBrand | Technique::Subdomain) {
+        return;
+    }
+    let at = scan.view.label_of(evidence.span);
+    let label = scan.view.labels()[at];
+    let token_end = scan
+        .view
+        .tokens()
+        .iter()
+        .find(|it| it.span.contains(evidence.span))
+        .map_or(evidence.span.end(), |it| it.span.end());
+    if doppelganger::is_glued_suffix(scan, evidence.label, token_end, evidence.span) {
+        evidence.technique = Technique::Embedding;
+        evidence.features = Features::of(&[Feature::EmbedGlued]);
+    } else if scan.view.is_registered(at)
+        && scan.cut.platform.is_none()
+        && scan.place(evidence.span) == Place::Inside
+        && doppelganger::is_missing_dot(scan, label, evidence.span)
+    {
+        evidence.technique = Technique::Doppelganger;
+        evidence.features = Features::of(&[Feature::Doppelganger]);
+    }
+}
+
+/// Suffix and platform.
+fn suffix_feature(scan: &Scan<'_>) -> Feature {
+    match scan.cut.platform {
+        Some(Class::Paas) => return Feature::PlatformPaas,
+        Some(Class::FreeHosting) => return Feature::PlatformFree,
+        Some(Class::DynamicDns) => return Feature::PlatformDynamic,
+        Some(Class::Tunnel) => return Feature::PlatformTunnel,
+        Some(
+            Class::IpfsGateway
+            | Class::Shortener
+            | Class::LinkInBio
+            | Class::SaasTenant
+            | Class::SimulatedPhishing,
+        ) => return Feature::PlatformOther,
+        None => (),
+    }
+    let suffix = scan.cut.suffix;
+    let last = suffix.rsplit_once('.').map_or(suffix, |(_, last)| last);
+    match scan.know.risk(suffix).max(scan.know.risk(last)) {
+        3.. => return Feature::SuffixRisky3,
+        2 => return Feature::SuffixRisky2,
+        1 => return Feature::SuffixRisky1,
+        0 => (),
+    }
+    if matches!(suffix, "com" | "net" | "org") {
+        Feature::SuffixGeneric
+    } else if last.len() == 2 {
+        Feature::SuffixCountry
+    } else {
+        Feature::SuffixOther
+    }
+}
+
+/// What stands beside the match in its label, and elsewhere.
+fn surroundings(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features) {
+    let (view, span) = (scan.view, evidence.span);
+    let at = view.label_of(span);
+    let label = view.labels()[at];
+    let mut rest = Rest::default();
+    for token in view.tokens() {
+        let other = token.span;
+        if usize::from(token.label) != at && !span.overlaps(other) {
+            let strong = scan.know.words.at(view, other) == Some(Strength::Strong);
+            features.set(Feature::KeywordElsewhere, strong);
+        } else if !span.overlaps(other) {
+            rest.add(scan, other);
+        } else {
+            if other.start < span.start {
+                rest.add(scan, Span { start: other.start, end: span.start });
+            }
+            if other.end > span.end {
+                rest.add(scan, Span { start: span.end, end: other.end });
+            }
+        }
+    }
+    let strong = if rest.strong > 0 { Feature::KeywordStrong } else { Feature::KeywordWeak };
+    features.set(strong, rest.strong + rest.weak > 0);
+    features.set(Feature::KeywordsMany, rest.strong + rest.weak > 1);
+    features.set(Feature::RestWords, rest.parts > rest.digits && rest.other == 0);
+    features.set(Feature::RestOther, rest.other > 0);
+    features.set(Feature::RestDigits, rest.digits > 0);
+    features.set(Feature::RestShort, rest.short > 0);
+    features.set(Feature::AtStart, span.start == label.start);
+    features.set(Feature::AtEnd, span.end == label.end);
+    let hyphens = view.bytes(label).iter().filter(|&&it| it == b'.').count();
+    features.set(Feature::Hyphens, hyphens >= 3);
+    features.set(Feature::Deep, view.labels().len() >= 4);
+    let next = view.tokens().iter().find(|it| it.span.start() > span.end());
+    let follows = next.is_some_and(|it| {
+        it.span.start() == span.end() + 1
+            && std::str::from_utf8(view.bytes(it.span))
+                .is_ok_and(|it| scan.know.protected.label(evidence.label).has_suffix(it))
+    });
+    features.set(Feature::SuffixFollows, follows && evidence.technique != Technique::Embedding);
+}
+
+/// The rest of a label, counted by kind.
+#[derive(Default)]
+struct Rest {
+    parts: u8,
+    strong: u8,
+    weak: u8,
+    digits: u8,
+    other: u8,
+    short: u8,
+}
+
+impl Rest {
+    fn add(&mut self, scan: &Scan<'_>, part: Span) {
+        self.parts = self.parts.saturating_add(1);
+        let text = scan.view.bytes(part);
+        if text.iter().all(u8::is_ascii_digit) {
+            self.digits = self.digits.saturating_add(1);
+        } else if let Some(segments) = scan.know.words.segment(scan.view, part) {
+            self.strong = self.strong.saturating_add(segments.strong);
+            self.weak = self.weak.saturating_add(segments.weak);
+        } else if text.len() <= 3 {
+            self.short = self.short.saturating_add(1);
+        } else {
+            self.other = self.other.saturating_add(1);
+        }
+    }
+}
+
+/// What kind of label is imitated.
+fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features) {
+    let label = scan.know.protected.label(evidence.label);
+    let (len, common) = match evidence.detail {
+        super::evidence::Detail::Domain(id) => {
+            let domain = &scan.know.protected.domains[id as usize];
+            let first = domain.text.split('.').next().unwrap_or("");
+            (first.len(), first.len() < 6 && scan.know.words.strength(first.as_bytes()).is_some())
+        }
+        super::evidence::Detail::None
+        | super::evidence::Detail::Slip(_)
+        | super::evidence::Detail::Known(_)
+        | super::evidence::Detail::Script(_) => (label.len(), label.common),
+    };
+    features.set(
+        match len {
+            ..=3 => Feature::Len3,
+            4 => Feature::Len4,
+            5 => Feature::Len5,
+            6 => Feature::Len6,
+            7 => Feature::Len7,
+            8 | 9 => Feature::Len8,
+            10..=12 => Feature::Len10,
+            _ => Feature::Len13,
+        },
+        true,
+    );
+    features.set(Feature::Common, common);
+    let foreign = scan.view.foreign(evidence.span) > 0;
+    features.set(Feature::IdnMarked, foreign && scan.view.alien(evidence.span) == 0);
+    features.set(Feature::Own, label.own);
+    let home = scan.cut.platform.is_none() && label.has_suffix(scan.cut.suffix);
+    features.set(Feature::SuffixHome, home);
+}
+
+/// Features that say more, or less, together.
+fn interactions(scan: &Scan<'_>, features: &mut Features) {
+    let f = *features;
+    let strong = f.has(Feature::KeywordStrong);
+    let risky = f.has(Feature::SuffixRisky2) || f.has(Feature::SuffixRisky3);
+    let inside = f.has(Feature::ComboInside) || f.has(Feature::SubInside) || f.has(Feature::TenantInside);
+    let short = f.has(Feature::Len5) || f.has(Feature::Len6);
+    features.set(Feature::CommonBare, f.has(Feature::Common) && !strong);
+    features.set(Feature::CommonInside, f.has(Feature::Common) && inside);
+    features.set(Feature::InsideShort, inside && short);
+    features.set(Feature::RiskyKeyword, risky && strong);
+    features.set(Feature::RiskyBare, risky && !strong && scan.cut.platform.is_none());
+}

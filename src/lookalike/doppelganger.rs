@@ -1,0 +1,42 @@
+//! `doppelganger`: a dot left out. `wwwpaypal.com`, `mailgoogle.com`, `loginmicrosoft.com`.
+//!
+//! The registered label is a host name that sites use and the brand behind it, under a suffix of the brand's own: what is
+//! reached by leaving out one dot of a real address.
+
+use super::{
+    scan::Scan,
+    view::Span,
+};
+
+/// Host names that stand before official domains as a rule.
+const HOSTS: &[&[u8]] = &[
+    b"www", b"ww", b"wwww", b"www1", b"www2", b"http", b"https", b"mail", b"webmail", b"login", b"m", b"my", b"account",
+    b"accounts", b"secure", b"signin", b"auth", b"sso", b"id", b"web",
+];
+
+/// Whether what stands before a brand is a host name whose dot was left out.
+pub(super) fn is_missing_dot(scan: &Scan<'_>, label: Span, brand: Span) -> bool {
+    let before = &scan.view.text()[label.start()..brand.start()];
+    brand.end() == label.end() && HOSTS.contains(&before)
+}
+
+/// Whether the brand is followed by an official suffix without its dots (`paypalcom`, `amazoncojp`).
+pub(super) fn is_glued_suffix(scan: &Scan<'_>, label: u32, token_end: usize, brand: Span) -> bool {
+    let after = &scan.view.text()[brand.end()..token_end];
+    !after.is_empty() && scan.know.protected.label(label).has_glued_suffix(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lookalike::tests::{finds, silent};
+    use crate::verdict::Technique;
+
+    #[test]
+    fn hits_and_near_misses() {
+        finds("wwwpaypal.com", Technique::Doppelganger, "paypal.com");
+        finds("wwwcoinbase.com", Technique::Doppelganger, "coinbase.com");
+        finds("wwwnetflixcom.top", Technique::Embedding, "netflix.com");
+        silent("www.paypal.com");
+        silent("mailpoet.com");
+    }
+}

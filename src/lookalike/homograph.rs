@@ -1,0 +1,222 @@
+//! `homograph`: characters that read as others. `аррӏе.com` (Cyrillic), `pаypal.com`, `rnicrosoft.com`, `paypa1.top`.
+//!
+//! Labels are read as ASCII first: Punycode decoded, marks taken off, other scripts' letters, hooked and barred ones read
+//! as what they look like (`homoglyphs.tsv`, then Unicode's decompositions and confusables). Then letters that a hasty
+//! eye takes for each other are folded together on both sides, in any combination: `rn` m, `vv` w, `cl` d, 0 o, 1 l i.
+//! An equal fold is a candidate; aligning the two texts tells which characters deceive.
+
+use unicode_script::{Script, UnicodeScript};
+
+use crate::verdict::Technique;
+
+use super::{
+    evidence::{Detail, Evidence, Feature, Features, List, NO_LABEL},
+    glyph::{Glyphs, fold_byte, is_mark},
+    hash::push,
+    punycode,
+    scan::Scan,
+};
+
+/// Most deceiving places told.
+const PLACES_MAX: usize = 8;
+
+/// Looks for well-known sites that the registered name reads as, when it holds other letters than ASCII.
+pub(super) fn find_known(scan: &Scan<'_>, found: &mut List) {
+    let (Some(&span), view) = (scan.view.labels().last(), scan.view) else { return };
+    let (Some(start), Some(end)) = (view.folded_at(span.start()), view.folded_at(span.end())) else { return };
+    if view.foreign(span) == 0 || scan.cut.platform.is_some() {
+        return;
+    }
+    let mut hash = push(view.folded_hashes.of(start, end), b'.');
+    hash = scan.cut.suffix.bytes().fold(hash, push);
+    for id in scan.know.known.folds(hash) {
+        let Some(label) = scan.know.known.name(id).strip_suffix(scan.cut.suffix) else { continue };
+        let label = label.trim_end_matches('.').as_bytes();
+        if label.len() == span.len() && align_site(view.bytes(span), label) {
+            let mut features = Features::of(&[Feature::IdnKnown]);
+            features.set(Feature::IdnMarked, view.alien(span) == 0);
+            let (technique, detail) = (Technique::Homograph, Detail::Known(id));
+            found.push(Evidence { technique, label: NO_LABEL, span, detail, features });
+            return;
+        }
+    }
+}
+
+/// Whether a label reads as that of a site, letter for letter.
+fn align_site(read: &[u8], site: &[u8]) -> bool {
+    let same = |(&a, &b): (&u8, &u8)| fold_byte(a) == fold_byte(b) || (a == b'.' && b == b'-');
+    read.iter().zip(site).all(same)
+}
+
+/// What stands where something else is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Swap {
+    /// A digit for a letter, or the other way round.
+    Digit,
+    /// Two letters for one, or the other way round.
+    Pair,
+    /// A letter for another.
+    Letter,
+}
+
+/// The deceiving places of a text, as ranges of both sides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Swaps {
+    places: [(u8, u8, u8, u8); PLACES_MAX],
+    len: usize,
+    /// A digit stands for a letter or the other way round.
+    pub(super) digit: bool,
+    /// Two letters stand for one or the other way round.
+    pub(super) pair: bool,
+    /// A letter stands for another.
+    pub(super) letter: bool,
+}
+
+impl Swaps {
+    fn push(&mut self, place: (u8, u8, u8, u8), swap: Swap) {
+        if self.len < PLACES_MAX {
+            self.places[self.len] = place;
+            self.len += 1;
+        }
+        match swap {
+            Swap::Digit => self.digit = true,
+            Swap::Pair => self.pair = true,
+            Swap::Letter => self.letter = true,
+        }
+    }
+
+    /// How many places there are.
+    pub(super) const fn count(&self) -> usize {
+        self.len
+    }
+}
+
+/// Aligns what is written with what is meant, both ASCII. `None` unless they are equal up to look-alike letters.
+pub(super) fn align(written: &[u8], meant: &[u8]) -> Option<Swaps> {
+    let (mut a, mut b, mut swaps) = (0, 0, Swaps::default());
+    while a < written.len() && b < meant.len() {
+        let (x, y) = (&written[a..], &meant[b..]);
+        let place = |n: usize, m: usize| (a as u8, n as u8, b as u8, m as u8);
+        let (n, m) = if x[0] == y[0] && !(pair(x) == Some(y[0]) || pair(y) == Some(x[0])) {
+            (1, 1)
+        } else if pair(x).is_some_and(|it| it == fold_byte(y[0])) && pair(y).is_none() {
+            swaps.push(place(2, 1), Swap::Pair);
+            (2, 1)
+        } else if pair(y).is_some_and(|it| it == fold_byte(x[0])) && pair(x).is_none() {
+            swaps.push(place(1, 2), Swap::Pair);
+            (1, 2)
+        } else if fold_byte(x[0]) == fold_byte(y[0]) {
+            let digit = x[0].is_ascii_digit() != y[0].is_ascii_digit();
+            if x[0] != y[0] {
+                swaps.push(place(1, 1), if digit { Swap::Digit } else { Swap::Letter });
+            }
+            (1, 1)
+        } else {
+            return None;
+        };
+        a += n;
+        b += m;
+    }
+    (a == written.len() && b == meant.len()).then_some(swaps)
+}
+
+/// The letter that the two at the head of a text look like.
+fn pair(text: &[u8]) -> Option<u8> {
+    match text {
+        [b'r', b'n', ..] => Some(b'm'),
+        [b'v', b'v', ..] => Some(b'w'),
+        [b'c', next, ..] if fold_byte(*next) == b'l' => Some(b'd'),
+        _ => None,
+    }
+}
+
+/// The deceiving places in words: "`rn` for m, `0` for o".
+pub(super) fn places(written: &[u8], meant: &[u8], swaps: &Swaps) -> Vec<String> {
+    let text = |bytes: &[u8], from: u8, len: u8| {
+        let from = usize::from(from);
+        String::from_utf8_lossy(&bytes[from..from + usize::from(len)]).into_owned()
+    };
+    let mut said: Vec<String> = Vec::new();
+    for &(a, n, b, m) in &swaps.places[..swaps.len] {
+        let words = format!("`{}` for {}", text(written, a, n), text(meant, b, m));
+        if !said.contains(&words) {
+            said.push(words);
+        }
+    }
+    said
+}
+
+/// The foreign characters of a label in words: "Cyrillic а for a"; every character once, at most four of them.
+pub(super) fn foreign(label: &str, glyphs: &Glyphs) -> Vec<String> {
+    let Some(decoded) = punycode::decode(label.as_bytes()) else { return Vec::new() };
+    let chars = decoded.chars();
+    let mut said: Vec<String> = Vec::new();
+    for (at, &c) in chars.iter().enumerate() {
+        let marked = chars.get(at + 1).is_some_and(|&it| !it.is_ascii() && is_mark(it));
+        if (c.is_ascii() && !marked) || is_mark(c) || said.len() == 4 {
+            continue;
+        }
+        let Some(reading) = glyphs.read(c) else { continue };
+        let letters = String::from_utf8_lossy(reading.bytes()).into_owned();
+        let words = match c.script() {
+            _ if c.is_ascii() => format!("`{c}{}` for {letters}", chars[at + 1]),
+            Script::Latin | Script::Common | Script::Inherited => format!("`{c}` for {letters}"),
+            script => format!("{} {c} for {letters}", script.full_name().replace('_', " ")),
+        };
+        if !said.contains(&words) {
+            said.push(words);
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lookalike::tests::{finds, silent, why};
+    use crate::verdict::Technique;
+
+    #[test]
+    fn texts_align() {
+        let check = |written: &str, meant: &str, expected: &[&str]| {
+            let (written, meant) = (written.as_bytes(), meant.as_bytes());
+            let swaps = align(written, meant).unwrap();
+            assert_eq!(places(written, meant, &swaps), expected);
+        };
+        check("rnicrosoft", "microsoft", &["`rn` for m"]);
+        check("paypa1", "paypal", &["`1` for l"]);
+        check("g00gle", "google", &["`0` for o"]);
+        check("bames", "barnes", &["`m` for rn"]);
+        check("vvells", "wells", &["`vv` for w"]);
+        check("c1oudf1are", "cloudflare", &["`1` for l"]);
+        check("dou", "clou", &["`d` for cl"]);
+        assert!(align(b"paypal", b"paypay").is_none());
+        assert!(align(b"paypa", b"paypal").is_none());
+        assert_eq!(align(b"paypal", b"paypal").unwrap().count(), 0);
+    }
+
+    #[test]
+    fn hits_and_near_misses() {
+        finds("xn--80ak6aa92e.com", Technique::Homograph, "apple.com");
+        finds("xn--pypal-4ve.com", Technique::Homograph, "paypal.com");
+        finds("rnicrosoft.com", Technique::Homograph, "microsoft.com");
+        finds("rnicros0ft-login.top", Technique::Homograph, "microsoft.com");
+        finds("xn--gogle-login-rnj.com", Technique::Homograph, "google.com");
+        silent("xn--bcher-kva.de");
+        silent("xn--fiqs8s");
+        silent("xn--80aswg.xn--p1ai");
+        silent("apple.com");
+    }
+
+    #[test]
+    fn sentences_name_the_characters() {
+        assert_eq!(
+            why("rnicrosoft.com"),
+            "`rnicrosoft.com` reads as `microsoft.com`: `rn` for m"
+        );
+        assert_eq!(
+            why("xn--pypal-4ve.com"),
+            "`xn--pypal-4ve.com` (pаypal.com) reads as `paypal.com`: Cyrillic а for a"
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! Well-known sites: never look-alikes by their name alone, and themselves imitated by characters of other scripts.
+
+use crate::name;
+
+use super::{
+    data,
+    glyph::fold,
+    hash::{Table, Texts, hash},
+};
+
+/// The sites of `known-good.txt`.
+pub(super) struct Known {
+    sites: Texts,
+    names: Vec<&'static str>,
+    folds: Table,
+}
+
+impl Known {
+    /// Reads the list.
+    pub(super) fn builtin() -> Self {
+        let names: Vec<&'static str> = data::lines(data::KNOWN_GOOD).map(str::trim).collect();
+        let folds = (0..).zip(&names).map(|(id, it)| (folded_hash(it), id)).collect();
+        let sites = Texts::new((0..).zip(&names).map(|(id, it)| (*it, id)));
+        Self { sites, names, folds: Table::new(folds) }
+    }
+
+    /// Whether a registrable domain is one of them.
+    pub(super) fn has(&self, registrable: &str) -> bool {
+        self.sites.get(registrable).is_some()
+    }
+
+    /// The sites whose name may fold to what hashes so: folded label, a dot, suffix.
+    pub(super) fn folds(&self, hash: u64) -> impl Iterator<Item = u32> {
+        self.folds.find(hash)
+    }
+
+    /// A site by its number.
+    pub(super) fn name(&self, id: u32) -> &'static str {
+        self.names[id as usize]
+    }
+}
+
+/// The hash of a site's folded label and its suffix.
+fn folded_hash(site: &str) -> u64 {
+    let suffix = name::public_suffix(site);
+    let label = site.strip_suffix(suffix).map_or("", |it| it.trim_end_matches('.'));
+    let mut key: Vec<u8> = label.bytes().map(|it| if it == b'-' { b'.' } else { it }).collect();
+    key = fold(&key);
+    key.push(b'.');
+    key.extend(suffix.bytes());
+    hash(&key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sites_are_found_by_name_and_fold() {
+        let known = Known::builtin();
+        assert!(known.has("wikipedia.org"));
+        assert!(!known.has("wikipedia.top"));
+        let key = [fold(b"wikipedia").as_slice(), b".org"].concat();
+        assert!(known.folds(hash(&key)).any(|it| known.name(it) == "wikipedia.org"));
+    }
+}

@@ -1,0 +1,345 @@
+//! `mixed-script`: labels that no honest writer makes. Latin with Greek or Cyrillic letters, digits of two systems,
+//! invisible or forbidden characters, a word written in letters that all look Latin.
+//!
+//! UTS #39 gives the ground (identifier profile, restriction level "highly restrictive"); above it stand the rules by which
+//! browsers decline to show a label as text: punctuation-like kana and Han strokes beside Latin, marks that vanish on i, j
+//! and l, whole-script look-alikes outside their country, right-to-left rules (RFC 5893). Labels wholly in one other
+//! script are honest by themselves.
+
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+use unicode_script::{Script, UnicodeScript};
+use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection};
+
+use crate::verdict::Technique;
+
+use super::{
+    evidence::{Detail, Feature, List, NO_LABEL},
+    punycode::{self, CHARS_MAX},
+    scan::Scan,
+};
+
+/// What is wrong with a label's characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// The label is no Punycode, or not the way it has to be written.
+    Broken,
+    /// A character that names do not hold.
+    Character(char),
+    /// Scripts that no language mixes.
+    Mix(Script, Script),
+    /// Digits of different systems, or letters that pass for digits among digits.
+    Digits,
+    /// A mark that vanishes or repeats on the letter before it.
+    Mark(char),
+    /// A character that passes for punctuation beside these neighbours.
+    Punctuation(char),
+    /// A whole word of one script in letters that look Latin.
+    Whole(Script),
+    /// Left-to-right and right-to-left text in one label.
+    Direction,
+}
+
+/// Looks at every label that is not ASCII; the first oddity of a name is told.
+pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
+    for (label, &span) in scan.cut.own.split('.').zip(scan.view.labels()) {
+        if let Some(oddity) = of_label(label, scan.cut.suffix) {
+            let detail = Detail::Script(oddity);
+            scan.push(Technique::MixedScript, NO_LABEL, span, detail, &[Feature::Script], found);
+            return;
+        }
+    }
+}
+
+/// What is odd about a label in A-label form under a suffix.
+pub(super) fn of_label(label: &str, suffix: &str) -> Option<Oddity> {
+    if !label.starts_with("xn--") {
+        return None;
+    }
+    let Some(decoded) = punycode::decode(label.as_bytes()) else { return Some(Oddity::Broken) };
+    let chars = decoded.chars();
+    let top = suffix.rsplit_once('.').map_or(suffix, |(_, top)| top);
+    well_formed(chars)
+        .or_else(|| digits(chars))
+        .or_else(|| chars.iter().copied().find(|&it| !allowed(it)).map(Oddity::Character))
+        .or_else(|| mixed(chars))
+        .or_else(|| marks(chars))
+        .or_else(|| country_letters(chars, top))
+        .or_else(|| neighbours(chars))
+        .or_else(|| whole(chars, top))
+}
+
+/// RFC 5891 section 4.2.3 and RFC 5893 section 2, as far as a resolver needs them.
+fn well_formed(chars: &[char]) -> Option<Oddity> {
+    let (first, last) = (*chars.first()?, *chars.last()?);
+    if chars.iter().all(char::is_ascii) || chars.get(2..4) == Some(&['-', '-']) {
+        return Some(Oddity::Broken);
+    }
+    if is_combining_mark(first) {
+        return Some(Oddity::Mark(first));
+    }
+    if !chars.iter().copied().any(is_rtl) {
+        return None;
+    }
+    let ends = chars.iter().rev().copied().find(|&it| !is_combining_mark(it)).unwrap_or(last);
+    let latin = chars.iter().any(|&it| it.script() == Script::Latin);
+    let bad = latin || !is_rtl(first) || is_arabic_digit(first) || !(is_rtl(ends) || ends.is_ascii_digit());
+    bad.then_some(Oddity::Direction)
+}
+
+fn is_rtl(c: char) -> bool {
+    matches!(c.script(), Script::Arabic | Script::Hebrew | Script::Syriac | Script::Thaana | Script::Nko)
+        || is_arabic_digit(c)
+}
+
+fn is_arabic_digit(c: char) -> bool {
+    matches!(c, '\u{660}'..='\u{669}')
+}
+
+/// Identifier characters of UTS #39, without those that look like punctuation or are hardly ever honest in names.
+fn allowed(c: char) -> bool {
+    if matches!(c, 'a'..='z' | '0'..='9' | '-' | 'ß' | 'ς' | '\u{5f4}' | '\u{5f3}' | '·' | '゠') {
+        return c != '゠';
+    }
+    let rare = matches!(c,
+        '\u{138}' | '\u{1cd}'..='\u{1dc}' | '\u{259}'..='\u{259}' | '\u{2bb}' | '\u{2bc}' | '\u{2ec}' | '\u{338}' | '\u{58a}'
+        | '\u{620}' | '\u{f8c}'..='\u{f8f}' | '\u{200b}'..='\u{200f}' | '\u{2010}' | '\u{2019}' | '\u{2027}' | '\u{30a0}'
+        | '\u{1100}'..='\u{11ff}' | '\u{1c80}'..='\u{1c8f}' | '\u{1e00}'..='\u{1e9b}' | '\u{1f00}'..='\u{1fff}'
+        | '\u{a640}'..='\u{a69f}' | '\u{a720}'..='\u{a7ff}' | '\u{2e80}'..='\u{2fdf}' | '\u{31a0}'..='\u{31bf}');
+    c == '\u{259}' || (!rare && GeneralSecurityProfile::identifier_allowed(c))
+}
+
+/// UTS #39 restriction level, and marked Latin letters beside another script.
+fn mixed(chars: &[char]) -> Option<Oddity> {
+    let mut buffer = [0_u8; 4 * CHARS_MAX];
+    let mut len = 0;
+    for c in chars {
+        len += c.encode_utf8(&mut buffer[len..]).len();
+    }
+    let text = std::str::from_utf8(&buffer[..len]).ok()?;
+    let (first, second) = two_scripts(chars);
+    let level = text.detect_restriction_level();
+    let far = level > RestrictionLevel::HighlyRestrictive;
+    let marked = chars.iter().any(|&it| !it.is_ascii() && it.script() == Script::Latin);
+    if far || (marked && second.is_some()) {
+        return Some(Oddity::Mix(first, second.unwrap_or(first)));
+    }
+    None
+}
+
+/// The first two scripts of a label; Latin for one without any.
+fn two_scripts(chars: &[char]) -> (Script, Option<Script>) {
+    let named = |it: &Script| !matches!(it, Script::Common | Script::Inherited | Script::Unknown);
+    let mut scripts = chars.iter().map(|it| it.script()).filter(named);
+    let first = scripts.next().unwrap_or(Script::Latin);
+    (first, scripts.find(|&it| it != first))
+}
+
+/// The zeros of the digit systems in identifier scripts.
+const ZEROS: &[u32] = &[
+    0x30, 0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xf20, 0x1040,
+    0x1090, 0x17e0,
+];
+
+/// Letters and digits of other scripts that pass for ASCII digits.
+const DIGIT_LOOKALIKES: &str = "θ२২੨૨೩೭շзҙӡउওਤ੩૩౩ဒვპੜკ੫丩ㄐճ৪੪୫૭୨౨৭୦੦౦೦০०૦០០໐๐੧૧೧౧ଠഠꓳ௦ȣбᒿᏎꓲ";
+
+fn digits(chars: &[char]) -> Option<Oddity> {
+    let mut system = None;
+    for &c in chars {
+        let Some(&zero) = ZEROS.iter().find(|&&it| (it..it + 10).contains(&u32::from(c))) else { continue };
+        if system.is_some_and(|it| it != zero) {
+            return Some(Oddity::Digits);
+        }
+        system = Some(zero);
+    }
+    let all = chars.iter().all(|&it| it.is_ascii_digit() || DIGIT_LOOKALIKES.contains(it));
+    (all && chars.iter().any(|it| !it.is_ascii())).then_some(Oddity::Digits)
+}
+
+/// Marks that nobody sees: the same twice, on letters of scripts that have none, dots on i, j and l.
+fn marks(chars: &[char]) -> Option<Oddity> {
+    let (mut before, mut last_mark) = (None::<char>, None::<char>);
+    for &c in chars {
+        if !is_combining_mark(c) {
+            last_mark = None;
+            decompose_canonical(c, |it| last_mark = is_combining_mark(it).then_some(it).or(last_mark));
+            before = Some(c);
+            continue;
+        }
+        let base = before.unwrap_or(c);
+        let diacritic = matches!(c, '\u{300}'..='\u{339}');
+        let script = base.script();
+        let foreign = diacritic
+            && !matches!(script, Script::Latin | Script::Greek | Script::Cyrillic | Script::Common);
+        let dotless = matches!(base, 'ı' | 'ȷ') && diacritic;
+        let dot = matches!(base, 'i' | 'j' | 'l') && c == '\u{307}';
+        let latin = script == Script::Latin && !diacritic && !matches!(c, '\u{33a}'..='\u{36f}');
+        if last_mark == Some(c) || foreign || dotless || dot || latin {
+            return Some(Oddity::Mark(c));
+        }
+        last_mark = Some(c);
+    }
+    None
+}
+
+/// Letters that are honest in few countries only.
+fn country_letters(chars: &[char], top: &str) -> Option<Oddity> {
+    for (at, &c) in chars.iter().enumerate() {
+        let honest = match c {
+            'þ' | 'ð' => matches!(top, "is" | "fo"),
+            'ə' => top == "az",
+            '·' => {
+                let near = |it: Option<&char>| it == Some(&'l');
+                top == "cat" && near(chars.get(at + 1)) && at > 0 && near(chars.get(at - 1))
+            }
+            _ => true,
+        };
+        if !honest {
+            return Some(Oddity::Punctuation(c));
+        }
+    }
+    None
+}
+
+/// Han and Bopomofo characters of few strokes, which pass for punctuation or Latin letters beside other scripts.
+const STROKES: &str = "一ㄧ丨丶乀乁丿丩七丅丆丁丫乂乛十〇工讠二亠冖宀巛亅ㄒㄚㄟㄨㄩㄈㆺㆳ";
+
+/// Characters that pass for something else beside these neighbours; only labels of more than one script are looked at.
+fn neighbours(chars: &[char]) -> Option<Oddity> {
+    let (_, second) = two_scripts(chars);
+    let kana = |it: char| matches!(it.script(), Script::Hiragana | Script::Katakana) || it == 'ー';
+    let cjk = |it: char| kana(it) || matches!(it.script(), Script::Han | Script::Bopomofo);
+    let single = second.is_none();
+    for (at, &c) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).map(|it| chars[it]);
+        let after = chars.get(at + 1).copied();
+        let latin = |it: Option<char>| it.is_some_and(|it| it.is_ascii_alphanumeric());
+        let outside = |it: Option<char>| it.is_some_and(|it| !cjk(it));
+        let bad = match c {
+            'ー' => !before.is_some_and(kana),
+            '・' => latin(before) || latin(after),
+            'ヽ' | 'ヾ' => before.is_none_or(|it| it.script() != Script::Katakana),
+            'ノ' | 'ン' | 'ソ' | 'ゾ' => outside(before) || outside(after),
+            '\u{3099}' | '\u{309a}' => !before.is_some_and(kana),
+            _ if !single && STROKES.contains(c) => outside(before) || outside(after),
+            _ => false,
+        };
+        if bad {
+            return Some(Oddity::Punctuation(c));
+        }
+    }
+    twins(chars)
+}
+
+/// Hiragana and katakana he, be, pe look exactly alike: odd where all the rest is the other kana.
+fn twins(chars: &[char]) -> Option<Oddity> {
+    let hiragana = |it: &char| matches!(it, 'へ' | 'べ' | 'ぺ');
+    let katakana = |it: &char| matches!(it, 'ヘ' | 'ベ' | 'ペ');
+    let rest = |twin: fn(&char) -> bool, script| {
+        chars.iter().any(twin) && chars.len() > 1 && chars.iter().filter(|it| !twin(it)).all(|it| it.script() == script || *it == 'ー')
+    };
+    if rest(hiragana, Script::Katakana) {
+        return chars.iter().copied().find(hiragana).map(Oddity::Punctuation);
+    }
+    rest(katakana, Script::Hiragana).then(|| Oddity::Punctuation('ヘ'))
+}
+
+/// A script, its letters that look Latin, and the top-level domains where words in it are at home.
+const WHOLE: &[(Script, &str, &[&str])] = &[
+    (
+        Script::Cyrillic,
+        "аысԁеԍһіюјӏорԗԛѕԝхуъьҽпгѵѡтвкнмзбшщ",
+        &["bg", "by", "kg", "kz", "mk", "mn", "ru", "rs", "su", "tj", "ua", "uz", "pyc"],
+    ),
+    (Script::Armenian, "ագզէլհյոսւօ", &["am"]),
+    (Script::Ethiopic, "ሀሠሰስበነከዐዕዘጠፐ", &["er", "et"]),
+    (Script::Georgian, "იოყძხჽჿ", &["ge"]),
+    (Script::Greek, "αικνρυωηοτϼχ", &["gr"]),
+    (Script::Hebrew, "דוחיןסװ", &["il"]),
+    (Script::Myanmar, "ခဂငထပဝ၀၂ၔၜ႐႑႕႖႗ၔဌ", &["mm"]),
+    (Script::Thai, "ทนบพรหเแ๐ดลปฟมก", &["th"]),
+    (Script::Lao, "ພຟຣຮບ໐", &["la"]),
+    (Script::Bengali, "০৭", &["bd"]),
+    (Script::Devanagari, "ऽ०", &["in"]),
+    (Script::Gujarati, "ડટ૦૧", &["in"]),
+    (Script::Gurmukhi, "੦੧੨", &["in"]),
+    (Script::Kannada, "ಽ೦೧", &["in"]),
+    (Script::Malayalam, "ടഠധനറ൦", &["in"]),
+    (Script::Oriya, "ଠ୦୮", &["in"]),
+    (Script::Tamil, "டப௦", &["in"]),
+    (Script::Telugu, "౦౧", &["in"]),
+];
+
+/// Everyday words all of whose letters look Latin.
+const HONEST: &[&[char]] = &[&['к', 'у', 'р', 'с'], &['с', 'е', 'к', 'с'], &['у', 'х', 'о'], &['с', 'у', 'п']];
+
+fn whole(chars: &[char], top: &str) -> Option<Oddity> {
+    let (script, second) = two_scripts(chars);
+    // A country's own name for itself (`рф`, `ไทย`) is home to its script.
+    if second.is_some() || top.starts_with("xn--") || HONEST.contains(&chars) {
+        return None;
+    }
+    let (_, letters, home) = WHOLE.iter().find(|(it, ..)| *it == script)?;
+    let looks = |it: &char| it.is_ascii() || letters.contains(*it);
+    (chars.iter().all(looks) && !home.contains(&top)).then_some(Oddity::Whole(script))
+}
+
+impl Oddity {
+    /// What is odd, in words that follow the label.
+    pub(super) fn words(self) -> String {
+        let name = |it: Script| it.full_name().replace('_', " ");
+        let code = |c: char| format!("U+{:04X}", u32::from(c));
+        match self {
+            Self::Broken => "is no valid internationalised label".to_owned(),
+            Self::Character(c) => format!("holds a character that no honest name holds ({})", code(c)),
+            Self::Mix(a, b) if a == b => format!("mixes {} with characters of another script", name(a)),
+            Self::Mix(a, b) => format!("mixes {} and {} letters", name(a), name(b)),
+            Self::Digits => "mixes digits with characters that only look like digits".to_owned(),
+            Self::Mark(c) => format!("has a mark that hardly shows ({})", code(c)),
+            Self::Punctuation(c) => format!("has `{c}` ({}) where it passes for something else", code(c)),
+            Self::Whole(it) => format!("is made of {} letters that all look Latin", name(it)),
+            Self::Direction => "runs in two directions".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oddity(unicode: &str) -> Option<Oddity> {
+        let (label, top) = unicode.split_once('.').unwrap();
+        let label = format!("xn--{}", idna::punycode::encode_str(label).unwrap());
+        of_label(&label, top)
+    }
+
+    #[test]
+    fn honest_labels_are_silent() {
+        for name in [
+            "bücher.de", "café.fr", "торты.ru", "музей.com", "курс.com", "北京大學.cn", "eコマース.jp", "한글han.kr",
+            "עברית.il", "हिन्दी.in", "ουτοπία.gr", "ѕсоре.ru", "fuß.de", "日本・野球.jp",
+        ] {
+            assert_eq!(oddity(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn odd_labels_are_told() {
+        let check = |name: &str, expected: Oddity| assert_eq!(oddity(name), Some(expected), "{name}");
+        check("paypαl.com", Oddity::Mix(Script::Latin, Script::Greek));
+        check("gооgle.com", Oddity::Mix(Script::Latin, Script::Cyrillic));
+        check("ѕсоре.com", Oddity::Whole(Script::Cyrillic));
+        check("੨੨੨.com", Oddity::Digits);
+        check("pi\u{307}xel.com", Oddity::Mark('\u{307}'));
+        check("google一com.com", Oddity::Punctuation('一'));
+        check("aþc.com", Oddity::Punctuation('þ'));
+        check("pay\u{200d}pal.com", Oddity::Character('\u{200d}'));
+    }
+
+    #[test]
+    fn broken_labels_are_told() {
+        assert_eq!(of_label("xn--999999999", "com"), Some(Oddity::Broken));
+        assert_eq!(of_label("xn--abc-", "com"), Some(Oddity::Broken));
+        assert_eq!(of_label("plain", "com"), None);
+    }
+}

@@ -1,0 +1,279 @@
+//! Look-alikes: names that imitate protected domains, found by technique, weighed on one scale, told in one sentence.
+//!
+//! ```text
+//!  Host ──▶ carried, guard      look-ups, infrastructure, search suffixes, owners, well-known sites: silent, or by part
+//!             │
+//!             ▼
+//!           view                labels read as ASCII (punycode, glyph), cut into tokens, hashed once (hash)
+//!             │
+//!             ▼
+//!           scan                every token, every run of tokens, every place inside a label asks the tables (protect)
+//!             │                 homograph mixed-script typo bitsquat hyphen plural combo embedding tld-swap doppelganger
+//!             ▼                 subdomain tenant-brand: one file each
+//!           context             what stands around a match: keywords, suffix, platform, words
+//!             │
+//!             ▼
+//!           weights, why        points add up to a score of 0 to 100; one sentence a finding
+//! ```
+//!
+//! Nothing walks over the protected domains: each technique turns the name into hashes of its pieces, so that a thousand
+//! domains cost what a hundred thousand cost. A name that matches nothing allocates nothing.
+
+mod bitsquat;
+mod carried;
+mod combo;
+mod context;
+mod data;
+mod doppelganger;
+mod embedding;
+mod evidence;
+mod glyph;
+mod guard;
+mod hash;
+mod homograph;
+mod hyphen;
+mod known;
+mod mixed_script;
+mod plural;
+mod protect;
+mod punycode;
+mod scan;
+mod subdomain;
+mod tenant_brand;
+mod tld_swap;
+mod typo;
+mod view;
+mod weights;
+mod why;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    name::{Class, Host},
+    verdict::{Finding, Technique},
+};
+
+use carried::Carried;
+use evidence::{Feature, List};
+use guard::{Guards, Kind};
+use hash::Texts;
+use known::Known;
+use protect::{Builder, Protected};
+use scan::Scan;
+use view::{Cut, View};
+use weights::Weights;
+use words::Words;
+
+/// Lowest score that is told.
+pub const TOLD_MIN: u8 = 30;
+
+/// What the engine protects and passes over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The operator's own domains, which look-alikes imitate.
+    pub domains: Vec<String>,
+    /// Other domains of the operator: neither imitated nor imitating.
+    pub owned: Vec<String>,
+    /// Whether the built-in brands are protected.
+    pub brands: bool,
+    /// Whether the built-in well-known sites are passed over.
+    pub known_good: bool,
+    /// Suffixes that hosts append to names that do not resolve.
+    pub search_domains: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            owned: Vec::new(),
+            brands: true,
+            known_good: true,
+            search_domains: Vec::new(),
+        }
+    }
+}
+
+/// The look-alike engine: immutable, shared by all threads.
+pub struct Engine {
+    know: Knowledge,
+    skip_known: bool,
+}
+
+/// Everything the techniques know.
+struct Knowledge {
+    glyphs: glyph::Glyphs,
+    words: Words,
+    protected: Protected,
+    known: Known,
+    guards: Guards,
+    risky: Texts,
+    weights: Weights,
+}
+
+impl Knowledge {
+    /// How risky a suffix is: 1 to 3, 0 for others.
+    fn risk(&self, suffix: &str) -> u32 {
+        self.risky.get(suffix).unwrap_or(0)
+    }
+}
+
+impl Engine {
+    /// Builds the engine from the built-in data and the operator's domains.
+    pub fn new(config: &Config) -> Self {
+        let (glyphs, words) = (glyph::Glyphs::parse(data::HOMOGLYPHS), Words::builtin());
+        let mut builder = Builder::new(&glyphs, &words);
+        builder.add_own(&config.domains);
+        if config.brands {
+            builder.add_builtin();
+        }
+        let protected = builder.build();
+        let own: Vec<String> = config.domains.iter().chain(&config.owned).cloned().collect();
+        let risky = data::rows(data::RISKY_TLDS)
+            .map(|[suffix, grade]| (suffix, grade.parse().unwrap_or(1)));
+        let know = Knowledge {
+            glyphs,
+            words,
+            protected,
+            known: Known::builtin(),
+            guards: Guards::new(&own, &config.search_domains),
+            risky: Texts::new(risky),
+            weights: Weights::builtin(),
+        };
+        Self { know, skip_known: config.known_good }
+    }
+
+    /// How many domains are protected.
+    pub fn protected_count(&self) -> usize {
+        self.know.protected.count()
+    }
+
+    /// Who owns a host's registrable domain, where the owner is one of those behind the protected domains.
+    pub fn owner_of(&self, host: &Host<'_>) -> Option<&str> {
+        self.know.protected.owner(host.registrable)
+    }
+
+    /// Judges a host: appends what was found, strongest first, and returns the combined score of 0 to 100.
+    ///
+    /// 80 means safe to sinkhole, 50 worth a look. Nothing is allocated for a host that matches nothing.
+    pub fn judge(&self, host: &Host<'_>, out: &mut Vec<Finding>) -> u8 {
+        let mut view = View::new();
+        view.hashes.fill(host.name.as_bytes());
+        match carried::carried(&self.know, host, &view.hashes) {
+            Carried::Silent => 0,
+            Carried::No => self.judge_whole(host, &mut view, out),
+            Carried::By(suffix, kind) => self.judge_inner(host, suffix, kind, out),
+        }
+    }
+
+    /// The features of the strongest evidence and the score, for fitting and explaining: feature and its points.
+    pub fn explain(&self, host: &Host<'_>) -> Vec<(Technique, Vec<(&'static str, i16)>)> {
+        let mut view = View::new();
+        view.hashes.fill(host.name.as_bytes());
+        if carried::carried(&self.know, host, &view.hashes) != Carried::No {
+            return Vec::new();
+        }
+        let mut found = List::new();
+        if self.collect(host, &mut view, &mut found).is_none() {
+            return Vec::new();
+        }
+        let points = |it: Feature| (it.as_str(), self.know.weights.points(it));
+        found
+            .as_slice()
+            .iter()
+            .map(|it| (it.technique, it.features.iter().map(points).collect()))
+            .collect()
+    }
+
+    fn judge_inner(&self, host: &Host<'_>, suffix: &str, kind: Kind, out: &mut Vec<Finding>) -> u8 {
+        let decoded;
+        let inner = match carried::inner(host.name, suffix) {
+            Some(inner) => inner,
+            None if kind == Kind::Proxy => {
+                let before = host.name.strip_suffix(suffix).unwrap_or("").trim_end_matches('.');
+                decoded = carried::unhyphenated(before);
+                &decoded
+            }
+            None => return 0,
+        };
+        let inner = Host::new(inner);
+        let mut view = View::new();
+        view.hashes.fill(inner.name.as_bytes());
+        if carried::carried(&self.know, &inner, &view.hashes) != Carried::No {
+            return 0;
+        }
+        let first = out.len();
+        let mut score = self.judge_whole(&inner, &mut view, out);
+        if kind == Kind::Proxy {
+            score = score.min(carried::PROXY_MAX);
+        }
+        for finding in &mut out[first..] {
+            finding.score = finding.score.min(score);
+            finding.why = format!("{} (carried by `{suffix}`)", finding.why);
+        }
+        score
+    }
+
+    /// Collects the evidence about a host; `None` when it is passed over.
+    fn collect<'a>(&self, host: &Host<'a>, view: &mut View, found: &mut List) -> Option<Cut<'a>> {
+        let name = self.know.guards.behind_underscore(host.name);
+        let cut = if name.len() == host.name.len() {
+            Cut::of(host)?
+        } else {
+            let hosting = host.hosting.filter(|it| it.tenant.len() <= name.len());
+            Cut::of(&Host { hosting, ..Host::new(name) })?
+        };
+        if cut.platform == Some(Class::SimulatedPhishing) {
+            return None;
+        }
+        let owned = cut.platform.is_none() && self.know.protected.owner(cut.site).is_some();
+        if owned {
+            return None;
+        }
+        let is_ascii = !host.name.contains("xn--");
+        let known_good = self.skip_known && cut.platform.is_none() && self.know.known.has(cut.site);
+        if known_good && is_ascii {
+            return None;
+        }
+        view.fill(cut.own, &self.know.glyphs);
+        Scan { know: &self.know, cut, view, known_good }.run(found);
+        Some(cut)
+    }
+
+    fn judge_whole(&self, host: &Host<'_>, view: &mut View, out: &mut Vec<Finding>) -> u8 {
+        let mut found = List::new();
+        let Some(cut) = self.collect(host, view, &mut found) else { return 0 };
+        if found.is_empty() {
+            return 0;
+        }
+        if carried::is_undelegated(host) {
+            let (_, top) = host.name.rsplit_once('.').unwrap_or(("", host.name));
+            return self.judge_inner(host, top, Kind::Search, out);
+        }
+        let scan = Scan { know: &self.know, cut, view, known_good: false };
+        let mut scored = Vec::with_capacity(found.as_slice().len());
+        for evidence in found.as_slice() {
+            let score = self.know.weights.score(evidence.features);
+            if score >= TOLD_MIN && tenant_brand::counts(&scan, evidence) {
+                scored.push((score, *evidence));
+            }
+        }
+        scored.sort_by_key(|&(score, _)| std::cmp::Reverse(score));
+        let mut score = self.know.weights.combine(&scored);
+        if cut.platform == Some(Class::SaasTenant) {
+            score = score.min(tenant_brand::BUSINESS_MAX);
+        }
+        let told = why::Told { know: &self.know, host, cut, view };
+        let mut seen: Vec<(Technique, u32)> = Vec::new();
+        for (share, evidence) in &scored {
+            let key = (evidence.technique, evidence.label);
+            if !seen.contains(&key) {
+                seen.push(key);
+                out.push(told.finding(evidence, (*share).min(score)));
+            }
+        }
+        score
+    }
+}

@@ -1,0 +1,405 @@
+//! Protected labels and domains, indexed for every technique: built in, and the operator's own.
+
+use crate::name;
+
+use super::{
+    data,
+    glyph::{Glyphs, fold},
+    hash::{Table, Texts, hash},
+    view::View,
+    words::{Strength, Words},
+};
+
+/// Shortest label that is looked for inside other labels, and that a slip of the keyboard is looked for.
+pub(super) const INSIDE_MIN: usize = 5;
+/// Longest label that is looked for inside other labels.
+const INSIDE_MAX: usize = 4 + 31;
+/// Letters that must match before a label is looked for at a place.
+const GRAM: usize = 4;
+
+/// A label under protection: what a look-alike imitates.
+#[derive(Debug, Clone)]
+pub(super) struct Label {
+    /// The label as ASCII, every hyphen a dot.
+    pub(super) text: Box<str>,
+    /// The official domain shown to people.
+    pub(super) domain: Box<str>,
+    /// The suffixes of its official domains, each after a comma: `,com,co.uk`.
+    suffixes: Box<str>,
+    /// It is a word that anybody may use.
+    pub(super) common: bool,
+    /// The operator named it.
+    pub(super) own: bool,
+    /// A slip of the keyboard is looked for.
+    pub(super) typos: bool,
+}
+
+impl Label {
+    /// Whether one of the official domains has this suffix.
+    pub(super) fn has_suffix(&self, suffix: &str) -> bool {
+        self.suffixes.split(',').any(|it| it == suffix)
+    }
+
+    /// Whether `text` begins with one of those suffixes written without dots.
+    pub(super) fn has_glued_suffix(&self, text: &[u8]) -> bool {
+        self.suffixes.split(',').filter(|it| it.len() >= 3).any(|suffix| {
+            let mut letters = suffix.bytes().filter(|&it| it != b'.');
+            text.len() >= 3
+                && letters.by_ref().zip(text).all(|(a, &b)| a == b)
+                && letters.next().is_none()
+        })
+    }
+
+    /// How many letters it has.
+    pub(super) const fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// An official domain, for names that carry it.
+#[derive(Debug, Clone)]
+pub(super) struct Domain {
+    /// The domain, every separator a dot.
+    pub(super) text: Box<str>,
+    /// The domain as it is written.
+    pub(super) shown: Box<str>,
+    /// The label that it belongs to.
+    pub(super) label: u32,
+}
+
+/// Everything under protection.
+pub(super) struct Protected {
+    pub(super) labels: Vec<Label>,
+    pub(super) domains: Vec<Domain>,
+    exact: Table,
+    folds: Table,
+    deletions: Table,
+    joined: Table,
+    starts: Starts,
+    fold_starts: Starts,
+    /// Registrable domains that belong to an owner of protected domains or to the operator.
+    owned: Texts,
+    owners: Vec<Box<str>>,
+    count: usize,
+}
+
+/// For the first letters at a place: which lengths of labels begin so.
+struct Starts {
+    masks: Box<[u32]>,
+    shift: u32,
+}
+
+impl Starts {
+    fn new<'a>(labels: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let count = labels.clone().count();
+        let bits = (count * 8).next_power_of_two().trailing_zeros().max(8);
+        let mut starts = Self { masks: vec![0; 1 << bits].into(), shift: 64 - bits };
+        for label in labels {
+            if label.len() >= INSIDE_MIN && label.len() <= INSIDE_MAX && !label.contains(&b'.') {
+                let slot = starts.slot(label);
+                starts.masks[slot] |= 1 << (label.len() - GRAM);
+            }
+        }
+        starts
+    }
+
+    #[inline]
+    fn slot(&self, text: &[u8]) -> usize {
+        let gram = u64::from(u32::from_le_bytes([text[0], text[1], text[2], text[3]]));
+        (gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
+
+    /// The lengths of labels that may begin at the head of `text`.
+    #[inline]
+    fn lengths(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        let mut mask = if text.len() > GRAM { self.masks[self.slot(text)] } else { 0 };
+        if text.len() - GRAM.min(text.len()) < 31 {
+            mask &= (2 << (text.len() - GRAM.min(text.len()))) - 1;
+        }
+        std::iter::from_fn(move || {
+            let bit = mask.trailing_zeros();
+            mask &= mask.wrapping_sub(1);
+            (bit < 32).then_some(GRAM + bit as usize)
+        })
+    }
+}
+
+impl Protected {
+    /// A protected label by its number.
+    #[inline]
+    pub(super) fn label(&self, id: u32) -> &Label {
+        &self.labels[id as usize]
+    }
+
+    /// The labels that are exactly `text`.
+    pub(super) fn exact(&self, hash: u64, text: &[u8]) -> Option<u32> {
+        self.exact.find(hash).find(|&it| self.label(it).text.as_bytes() == text)
+    }
+
+    /// The labels that may fold to what hashes so; the caller aligns them.
+    pub(super) fn folds(&self, hash: u64) -> impl Iterator<Item = u32> {
+        self.folds.find(hash)
+    }
+
+    /// The labels that may be one letter longer than what hashes so, or equal to it.
+    pub(super) fn deletions(&self, hash: u64) -> impl Iterator<Item = u32> {
+        self.deletions.find(hash)
+    }
+
+    /// The official domain that is exactly `text`, every separator a dot.
+    pub(super) fn joined(&self, hash: u64, text: &[u8]) -> Option<u32> {
+        self.joined.find(hash).find(|&it| self.domains[it as usize].text.as_bytes() == text)
+    }
+
+    /// Lengths of labels that may begin at the head of `text`.
+    #[inline]
+    pub(super) fn lengths(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        self.starts.lengths(text)
+    }
+
+    /// As [`Self::lengths`], for folded text.
+    #[inline]
+    pub(super) fn fold_lengths(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        self.fold_starts.lengths(text)
+    }
+
+    /// Whose domain this is, when an owner of protected domains or the operator holds it.
+    pub(super) fn owner(&self, registrable: &str) -> Option<&str> {
+        self.owned.get(registrable).map(|it| &*self.owners[it as usize])
+    }
+
+    /// How many domains are protected.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+}
+
+/// Collects labels and domains, then indexes them.
+pub(super) struct Builder<'a> {
+    glyphs: &'a Glyphs,
+    words: &'a Words,
+    labels: Vec<Label>,
+    by_text: std::collections::HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    domains: Vec<Domain>,
+    owned: Vec<(String, u32)>,
+    owners: Vec<Box<str>>,
+    by_owner: std::collections::HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    count: usize,
+}
+
+/// What is known of a label when it is added.
+struct Entry<'a> {
+    domains: &'a [&'a str],
+    owner: &'a str,
+    common: bool,
+    own: bool,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(glyphs: &'a Glyphs, words: &'a Words) -> Self {
+        Self {
+            glyphs,
+            words,
+            labels: Vec::new(),
+            by_text: Default::default(),
+            domains: Vec::new(),
+            owned: Vec::new(),
+            owners: Vec::new(),
+            by_owner: Default::default(),
+            count: 0,
+        }
+    }
+
+    /// Adds the operator's own domains.
+    pub(super) fn add_own(&mut self, domains: &[String]) {
+        for domain in domains {
+            let domain = canonical(domain);
+            let registrable = name::registrable(&domain);
+            if registrable.is_empty() {
+                continue;
+            }
+            let text = first_label(registrable);
+            let common = self.words.strength(text.as_bytes()).is_some();
+            let entry = Entry { domains: &[&domain], owner: "you", common, own: true };
+            self.add(text, &entry);
+            if domain != registrable {
+                self.add(first_label(&domain), &entry);
+            }
+            self.count += 1;
+        }
+    }
+
+    /// Adds `brands.tsv` and `owners.tsv`.
+    pub(super) fn add_builtin(&mut self) {
+        for [text, domains, owner, _, flags] in data::rows(data::BRANDS) {
+            let domains: Vec<&str> = domains.split(',').filter(|it| !it.is_empty()).collect();
+            let listed = flags.split(',').any(|it| it == "common");
+            let common = listed || self.words.strength(text.as_bytes()) == Some(Strength::Word);
+            let common = common && !flags.split(',').any(|it| it == "distinct");
+            let entry = Entry { domains: &domains, owner, common, own: false };
+            self.add(text, &entry);
+            for domain in &domains {
+                let registrable = name::registrable(domain);
+                let text = first_label(registrable);
+                // What an official domain is called is protected too, unless it is a word or too short to tell.
+                if text.len() >= 6 && self.words.strength(text.as_bytes()).is_none() {
+                    self.add(text, &Entry { common: false, ..entry });
+                }
+            }
+            self.count += domains.len();
+        }
+        for [owner, domain] in data::rows(data::OWNERS) {
+            self.own(name::registrable(domain), owner);
+        }
+    }
+
+    fn add(&mut self, text: &str, entry: &Entry<'_>) {
+        let text = self.read(text);
+        if text.len() < 3 && !entry.own {
+            return;
+        }
+        let id = match self.by_text.get(&*text) {
+            Some(&id) => id,
+            None => self.insert(&text, entry),
+        };
+        let label = &mut self.labels[id as usize];
+        label.own |= entry.own;
+        for &domain in entry.domains {
+            let suffix = name::public_suffix(domain);
+            if !label.has_suffix(suffix) {
+                label.suffixes = format!("{},{suffix}", label.suffixes).into();
+            }
+        }
+        for &domain in entry.domains {
+            self.own(name::registrable(domain), entry.owner);
+            let joined = self.read(domain);
+            self.domains.push(Domain { text: joined.into(), shown: domain.into(), label: id });
+        }
+    }
+
+    fn insert(&mut self, text: &str, entry: &Entry<'_>) -> u32 {
+        let id = self.labels.len() as u32;
+        let domain = entry
+            .domains
+            .iter()
+            .find(|it| first_label(it) == text || first_label(name::registrable(it)) == text)
+            .or(entry.domains.first());
+        self.labels.push(Label {
+            text: text.into(),
+            domain: domain.copied().unwrap_or_default().into(),
+            suffixes: "".into(),
+            common: entry.common,
+            own: entry.own,
+            typos: text.len() >= INSIDE_MIN && !(entry.own && entry.common),
+        });
+        self.by_text.insert(text.into(), id);
+        id
+    }
+
+    /// A label or domain as a view reads it.
+    fn read(&self, text: &str) -> String {
+        let mut view = View::new();
+        view.fill(text, self.glyphs);
+        view.shown(super::view::Span::new(0, view.text().len()))
+    }
+
+    fn own(&mut self, registrable: &str, owner: &str) {
+        if registrable.is_empty() {
+            return;
+        }
+        let next = self.owners.len() as u32;
+        let id = *self.by_owner.entry(owner.into()).or_insert(next);
+        if id == next {
+            self.owners.push(owner.into());
+        }
+        self.owned.push((registrable.to_owned(), id));
+    }
+
+    /// Builds the indexes.
+    pub(super) fn build(self) -> Protected {
+        let (mut exact, mut folds, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
+        let folded: Vec<Vec<u8>> = self.labels.iter().map(|it| fold(it.text.as_bytes())).collect();
+        for (id, (label, folded)) in (0..).zip(self.labels.iter().zip(&folded)) {
+            let text = label.text.as_bytes();
+            exact.push((hash(text), id));
+            if text.len() >= 4 {
+                folds.push((hash(folded), id));
+            }
+            if label.typos && !label.text.contains('.') {
+                deletions.push((hash(text), id));
+                for gap in 0..text.len() {
+                    let left = hash(&text[..gap]);
+                    let right = &text[gap + 1..];
+                    deletions.push((super::hash::concat(left, hash(right), right.len()), id));
+                }
+            }
+        }
+        let joined = (0..).zip(&self.domains).map(|(id, it)| (hash(it.text.as_bytes()), id));
+        Protected {
+            exact: Table::new(exact),
+            folds: Table::new(folds),
+            deletions: Table::new(deletions),
+            joined: Table::new(joined.collect()),
+            starts: Starts::new(self.labels.iter().map(|it| it.text.as_bytes())),
+            fold_starts: Starts::new(folded.iter().map(Vec::as_slice)),
+            owned: Texts::new(self.owned.iter().map(|(it, owner)| (it.as_str(), *owner))),
+            labels: self.labels,
+            domains: self.domains,
+            owners: self.owners,
+            count: self.count,
+        }
+    }
+}
+
+fn first_label(domain: &str) -> &str {
+    domain.split_once('.').map_or(domain, |(first, _)| first)
+}
+
+/// A domain as an operator writes it, in presentation form.
+pub(super) fn canonical(domain: &str) -> String {
+    let domain = domain.trim().trim_matches('.').to_lowercase();
+    if domain.is_ascii() { domain } else { name::to_ascii(&domain).unwrap_or(domain) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn protected(own: &[&str]) -> Protected {
+        let (glyphs, words) = (Glyphs::parse(data::HOMOGLYPHS), Words::builtin());
+        let mut builder = Builder::new(&glyphs, &words);
+        builder.add_own(&own.iter().map(|&it| it.to_owned()).collect::<Vec<_>>());
+        builder.add_builtin();
+        builder.build()
+    }
+
+    #[test]
+    fn built_in_labels_are_found() {
+        let protected = protected(&[]);
+        let id = protected.exact(hash(b"paypal"), b"paypal").unwrap();
+        assert_eq!(&*protected.label(id).domain, "paypal.com");
+        assert!(protected.label(id).has_suffix("com"));
+        assert!(!protected.label(id).has_suffix("top"));
+        assert!(protected.owner("paypal.com").is_some());
+        assert!(protected.joined(hash(b"paypal.com"), b"paypal.com").is_some());
+        assert!(protected.count() > 500);
+    }
+
+    #[test]
+    fn own_domains_are_owned_and_protected() {
+        let protected = protected(&["Bücher-Welt.example", "intranet.corp.example"]);
+        assert_eq!(protected.owner("xn--bcher-welt-9db.example"), Some("you"));
+        let text = b"bucher.welt";
+        assert!(protected.label(protected.exact(hash(text), text).unwrap()).own);
+        assert!(protected.exact(hash(b"intranet"), b"intranet").is_some());
+    }
+
+    #[test]
+    fn lengths_at_a_place() {
+        let starts = Starts::new(["paypal", "paypay", "paypalobjects"].iter().map(|it| it.as_bytes()));
+        assert_eq!(starts.lengths(b"paypal.login").collect::<Vec<_>>(), [6]);
+        assert_eq!(starts.lengths(b"paypalobjects").collect::<Vec<_>>(), [6, 13]);
+        assert_eq!(starts.lengths(b"payp").count(), 0);
+        assert_eq!(starts.lengths(b"pa").count(), 0);
+    }
+}

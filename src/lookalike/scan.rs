@@ -1,0 +1,263 @@
+//! The walk over a name: every token and every place inside a label is asked for protected labels, in one pass each.
+
+use crate::verdict::Technique;
+
+use super::{
+    Knowledge, combo, context, embedding,
+    evidence::{Detail, Evidence, Feature, Features, List},
+    homograph, hyphen, mixed_script, subdomain, tenant_brand, tld_swap, typo,
+    view::{Cut, Span, View},
+};
+
+/// Shortest token that is looked up among folded labels, and longest that a slip is looked for.
+const FOLD_MIN: usize = 4;
+const SLIP_MIN: usize = 5;
+const SLIP_MAX: usize = 32;
+
+/// One name under the eyes of every technique.
+pub(super) struct Scan<'a> {
+    pub(super) know: &'a Knowledge,
+    pub(super) cut: Cut<'a>,
+    pub(super) view: &'a View,
+    /// The site is well known: only characters that deceive count.
+    pub(super) known_good: bool,
+}
+
+/// Where in a name something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the registered label.
+    Whole,
+    /// A token of the registered label.
+    Token,
+    /// Inside a token of the registered label.
+    Inside,
+    /// It is a label below the registered one.
+    SubLabel,
+    /// A token of such a label.
+    SubToken,
+    /// Inside a token of such a label.
+    SubInside,
+}
+
+impl Scan<'_> {
+    /// Collects all evidence.
+    pub(super) fn run(&self, found: &mut List) {
+        if self.view.has_foreign() {
+            mixed_script::find(self, found);
+            homograph::find_known(self, found);
+        }
+        if self.known_good && !self.view.has_foreign() {
+            return;
+        }
+        embedding::find(self, found);
+        let matched = self.tokens(found);
+        hyphen::find(self, found);
+        self.inside(matched, found);
+        self.inside_folded(matched, found);
+        context::complete(self, found);
+    }
+
+    /// Asks every token: the label itself, its fold, one slip away. Tells which tokens are spoken for, a bit each.
+    fn tokens(&self, found: &mut List) -> u128 {
+        let mut matched = 0;
+        for (at, token) in self.view.tokens().iter().enumerate() {
+            let span = token.span;
+            if span.len() < 3 {
+                continue;
+            }
+            let text = self.view.bytes(span);
+            let hit = match self.know.protected.exact(self.view.hash(span), text) {
+                Some(label) => {
+                    self.exact(label, span, found);
+                    true
+                }
+                None => self.folded_token(span, found) || self.slipped_token(span, found),
+            };
+            matched |= u128::from(hit) << at;
+        }
+        matched
+    }
+
+    /// A place that holds exactly a protected label.
+    pub(super) fn exact(&self, label: u32, span: Span, found: &mut List) {
+        let place = self.place(span);
+        if self.view.foreign(span) > 0 {
+            let feature = match place {
+                Place::Whole => Feature::IdnWhole,
+                Place::Token | Place::SubLabel | Place::SubToken => Feature::IdnToken,
+                Place::Inside | Place::SubInside => Feature::IdnInside,
+            };
+            self.push(Technique::Homograph, label, span, Detail::None, &[feature], found);
+            return;
+        }
+        let (technique, feature) = match place {
+            Place::Whole if self.cut.platform.is_none() => (Technique::TldSwap, tld_swap::FEATURE),
+            Place::Whole | Place::Token | Place::Inside if self.cut.platform.is_some() => {
+                (Technique::TenantBrand, tenant_brand::feature(place))
+            }
+            Place::Whole | Place::Token | Place::Inside => (Technique::Combo, combo::feature(place)),
+            Place::SubLabel | Place::SubToken | Place::SubInside => {
+                (Technique::Subdomain, subdomain::feature(place))
+            }
+        };
+        self.push(technique, label, span, Detail::None, &[feature], found);
+    }
+
+    fn folded_token(&self, span: Span, found: &mut List) -> bool {
+        let (Some(start), Some(end)) =
+            (self.view.folded_at(span.start()), self.view.folded_at(span.end()))
+        else {
+            return false;
+        };
+        if span.len() < FOLD_MIN {
+            return false;
+        }
+        let hash = self.view.folded_hashes.of(start, end);
+        self.folded(hash, span, found)
+    }
+
+    /// A place that folds to a protected label.
+    fn folded(&self, hash: u64, span: Span, found: &mut List) -> bool {
+        let text = self.view.bytes(span);
+        for id in self.know.protected.folds(hash) {
+            let label = self.know.protected.label(id);
+            let Some(swaps) = homograph::align(text, label.text.as_bytes()) else { continue };
+            if swaps.count() == 0 {
+                continue;
+            }
+            let place = self.place(span);
+            let foreign = self.view.foreign(span) > 0;
+            let base = match (place, foreign) {
+                (Place::Whole, true) => Feature::IdnWhole,
+                (Place::Whole, false) => Feature::FoldWhole,
+                (Place::Inside | Place::SubInside, true) => Feature::IdnInside,
+                (Place::Inside | Place::SubInside, false) => Feature::FoldInside,
+                (Place::Token | Place::SubLabel | Place::SubToken, true) => Feature::IdnToken,
+                (Place::Token | Place::SubLabel | Place::SubToken, false) => Feature::FoldToken,
+            };
+            let mut features = Features::of(&[base]);
+            features.set(Feature::FoldDigit, swaps.digit);
+            features.set(Feature::FoldPair, swaps.pair && !swaps.digit);
+            features.set(Feature::FoldLetters, !swaps.digit && !swaps.pair);
+            let technique = Technique::Homograph;
+            found.push(Evidence { technique, label: id, span, detail: Detail::None, features });
+            return true;
+        }
+        false
+    }
+
+    /// A token one slip away from a protected label.
+    fn slipped_token(&self, span: Span, found: &mut List) -> bool {
+        if !(SLIP_MIN..=SLIP_MAX).contains(&span.len()) {
+            return false;
+        }
+        let text = self.view.bytes(span);
+        let hashes = &self.view.hashes;
+        let whole = std::iter::once(self.view.hash(span));
+        let gaps = (span.start()..span.end())
+            .map(|gap| hashes.without(span.start(), gap, span.end()));
+        for hash in whole.chain(gaps) {
+            for id in self.know.protected.deletions(hash) {
+                let label = self.know.protected.label(id);
+                let Some(slip) = typo::slip(text, label.text.as_bytes()) else { continue };
+                if let Some((technique, features)) = typo::judge(self, slip, id, span) {
+                    let detail = Detail::Slip(slip);
+                    found.push(Evidence { technique, label: id, span, detail, features });
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Looks for labels inside tokens; of labels that begin at one place the longest counts.
+    fn inside(&self, matched: u128, found: &mut List) {
+        let text = self.view.text();
+        for (at, token) in self.view.tokens().iter().enumerate() {
+            if matched >> at & 1 == 1 || token.span.len() <= super::protect::INSIDE_MIN {
+                continue;
+            }
+            let mut start = token.span.start();
+            while start + super::protect::INSIDE_MIN <= token.span.end() {
+                let mut longest = None;
+                for len in self.know.protected.lengths(&text[start..token.span.end()]) {
+                    let span = Span::new(start, start + len);
+                    let hash = self.view.hash(span);
+                    if let Some(label) = self.know.protected.exact(hash, self.view.bytes(span)) {
+                        longest = Some((label, span));
+                    }
+                }
+                match longest {
+                    Some((label, span)) if combo::may_stand_inside(self, label, span) => {
+                        self.exact(label, span, found);
+                        start = span.end();
+                    }
+                    Some(_) | None => start += 1,
+                }
+            }
+        }
+    }
+
+    /// Looks for folded labels inside tokens: `paypa1login`.
+    fn inside_folded(&self, matched: u128, found: &mut List) {
+        let text = self.view.folded();
+        for (at, token) in self.view.tokens().iter().enumerate() {
+            if matched >> at & 1 == 1 || token.span.len() <= super::protect::INSIDE_MIN {
+                continue;
+            }
+            let (Some(first), Some(last)) =
+                (self.view.folded_at(token.span.start()), self.view.folded_at(token.span.end()))
+            else {
+                continue;
+            };
+            for start in first..last {
+                for len in self.know.protected.fold_lengths(&text[start..last]) {
+                    let span = Span::new(self.view.origin(start), self.view.origin(start + len));
+                    if span == token.span {
+                        continue;
+                    }
+                    let hash = self.view.folded_hashes.of(start, start + len);
+                    self.folded(hash, span, found);
+                }
+            }
+        }
+    }
+
+    /// Adds evidence with these features.
+    pub(super) fn push(
+        &self,
+        technique: Technique,
+        label: u32,
+        span: Span,
+        detail: Detail,
+        features: &[Feature],
+        found: &mut List,
+    ) {
+        let features = Features::of(features);
+        found.push(Evidence { technique, label, span, detail, features });
+    }
+
+    /// Where a span stands.
+    pub(super) fn place(&self, span: Span) -> Place {
+        let at = self.view.label_of(span);
+        let label = self.view.labels()[at];
+        let is_token = self.is_token(span);
+        match (self.view.is_registered(at), span == label, is_token) {
+            (true, true, _) => Place::Whole,
+            (true, false, true) => Place::Token,
+            (true, false, false) => Place::Inside,
+            (false, true, _) => Place::SubLabel,
+            (false, false, true) => Place::SubToken,
+            (false, false, false) => Place::SubInside,
+        }
+    }
+
+    /// Whether separators or label ends stand on both sides.
+    fn is_token(&self, span: Span) -> bool {
+        let text = self.view.text();
+        let before = span.start().checked_sub(1).is_none_or(|it| text[it] == b'.');
+        let after = text.get(span.end()).is_none_or(|&it| it == b'.');
+        before && after
+    }
+}

@@ -1,0 +1,53 @@
+//! `tenant-brand`: a brand in the tenant of a platform. `paypal-login.netlify.app`, `metamask-wallet.webflow.io`.
+//!
+//! Anybody may take a tenant's name, so a brand there is stronger than platform or brand alone. Business platforms are
+//! the exception: a brand as the whole tenant is what the brand itself uses (`cisco.sharepoint.com`) and never counts;
+//! brand with keyword or a look-alike there is worth a log and no more.
+
+use crate::name::Class;
+
+use super::{evidence::Feature, scan::Place, scan::Scan, evidence::Evidence};
+
+/// The feature of a brand at a place of the tenant's label.
+pub(super) const fn feature(place: Place) -> Feature {
+    match place {
+        Place::Whole | Place::SubLabel => Feature::TenantWhole,
+        Place::Token | Place::SubToken => Feature::TenantToken,
+        Place::Inside | Place::SubInside => Feature::TenantInside,
+    }
+}
+
+/// Highest score on a platform where business is done under the customer's own name.
+pub(super) const BUSINESS_MAX: u8 = 75;
+
+/// Whether evidence counts on its platform: on a business platform only a look-alike or a brand beside a keyword does.
+pub(super) fn counts(scan: &Scan<'_>, evidence: &Evidence) -> bool {
+    if scan.cut.platform != Some(Class::SaasTenant) {
+        return true;
+    }
+    let has = |it| evidence.features.has(it);
+    let reads = [Feature::IdnWhole, Feature::IdnToken, Feature::FoldWhole, Feature::FoldToken];
+    reads.into_iter().any(has)
+        || (has(Feature::TenantToken) && has(Feature::KeywordStrong) && !has(Feature::Common))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lookalike::tests::{hosted, score_hosted};
+    use crate::name::Class;
+
+    #[test]
+    fn tenants() {
+        let check = |name: &str, platform: &str, class, expected: std::ops::RangeInclusive<u8>| {
+            let got = score_hosted(&hosted(name, platform, class));
+            assert!(expected.contains(&got), "{name}: {got}");
+        };
+        check("paypal-login.netlify.app", "netlify.app", Class::Paas, 80..=100);
+        check("netlify.app", "netlify.app", Class::Paas, 0..=0);
+        check("my-garden.netlify.app", "netlify.app", Class::Paas, 0..=0);
+        check("cisco.sharepoint.com", "sharepoint.com", Class::SaasTenant, 0..=0);
+        check("paypal.okta.com", "okta.com", Class::SaasTenant, 0..=0);
+        check("paypal-secure.sharepoint.com", "sharepoint.com", Class::SaasTenant, 50..=79);
+        check("paypa1.okta.com", "okta.com", Class::SaasTenant, 50..=79);
+    }
+}

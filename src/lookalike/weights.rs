@@ -1,0 +1,86 @@
+//! Weights: the points of every feature, read from one table, and how they add up to a score.
+//!
+//! The score is additive: a start value and the points of each feature present, cut to 0..=100. 80 means safe to
+//! sinkhole, 50 worth a look. Two independent pieces of evidence are stronger than one.
+
+use super::{
+    data,
+    evidence::{Evidence, Feature, Features},
+};
+
+/// The points of every feature.
+pub(super) struct Weights {
+    start: i16,
+    /// What a second, independent piece of evidence adds.
+    also: i16,
+    points: [i16; 128],
+}
+
+impl Weights {
+    /// Reads `weights.tsv`: feature, points, meaning.
+    pub(super) fn builtin() -> Self {
+        let mut weights = Self { start: 0, also: 0, points: [0; 128] };
+        for [word, points, _] in data::rows(data::WEIGHTS) {
+            let Ok(points) = points.parse() else { continue };
+            match word {
+                "start" => weights.start = points,
+                "also" => weights.also = points,
+                word => {
+                    if let Some(at) = Feature::ALL.iter().position(|it| it.as_str() == word) {
+                        weights.points[at] = points;
+                    }
+                }
+            }
+        }
+        weights
+    }
+
+    /// The points of a feature.
+    pub(super) const fn points(&self, feature: Feature) -> i16 {
+        self.points[feature as usize]
+    }
+
+    /// The score of one piece of evidence.
+    pub(super) fn score(&self, features: Features) -> u8 {
+        let points = features.iter().map(|it| i32::from(self.points[it as usize])).sum::<i32>();
+        u8::try_from((i32::from(self.start) + points).clamp(0, 100)).unwrap_or(0)
+    }
+
+    /// The score of a name: its strongest evidence, and something for another that is independent of it.
+    pub(super) fn combine(&self, found: &[(u8, Evidence)]) -> u8 {
+        let Some(&(best, strongest)) = found.first() else { return 0 };
+        let independent = found[1..].iter().any(|(score, it)| {
+            *score >= 40 && it.label != strongest.label && !it.span.overlaps(strongest.span)
+        });
+        let also = if independent && best >= 40 { self.also } else { 0 };
+        u8::try_from((i16::from(best) + also).clamp(0, 100)).unwrap_or(100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_has_its_row() {
+        let words: Vec<&str> = data::rows(data::WEIGHTS).map(|[word, _, _]| word).collect();
+        for feature in Feature::ALL {
+            assert!(words.contains(&feature.as_str()), "{}", feature.as_str());
+        }
+        for word in words {
+            let known = Feature::ALL.iter().any(|it| it.as_str() == word);
+            assert!(known || word == "start" || word == "also", "{word}");
+        }
+    }
+
+    #[test]
+    fn scores_add_up_and_stay_on_the_scale() {
+        let mut points = [0; 128];
+        points[Feature::Common as usize] = -50;
+        points[Feature::EmbedMiddle as usize] = 90;
+        let weights = Weights { start: 20, also: 10, points };
+        assert_eq!(weights.score(Features::of(&[Feature::EmbedMiddle])), 100);
+        assert_eq!(weights.score(Features::of(&[Feature::EmbedMiddle, Feature::Common])), 60);
+        assert_eq!(weights.score(Features::of(&[Feature::Common])), 0);
+    }
+}

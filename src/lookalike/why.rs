@@ -1,0 +1,151 @@
+//! Sentences: what a tired person reads about a finding.
+
+use crate::{
+    name::{self, Host},
+    verdict::{Finding, Technique},
+};
+
+use super::{
+    Knowledge,
+    evidence::{Detail, Evidence},
+    homograph,
+    view::{Cut, Span, View},
+    words::Strength,
+};
+
+/// Everything a sentence may speak of.
+pub(super) struct Told<'a> {
+    pub(super) know: &'a Knowledge,
+    pub(super) host: &'a Host<'a>,
+    pub(super) cut: Cut<'a>,
+    pub(super) view: &'a View,
+}
+
+impl Told<'_> {
+    /// The finding for a piece of evidence.
+    pub(super) fn finding(&self, evidence: &Evidence, score: u8) -> Finding {
+        let target = self.target(evidence);
+        Finding {
+            technique: evidence.technique,
+            matched: self.view.shown(evidence.span).replace('.', "-"),
+            score,
+            why: self.sentence(evidence, &target),
+            attack: self.attack(evidence),
+            target,
+        }
+    }
+
+    fn target(&self, evidence: &Evidence) -> String {
+        match evidence.detail {
+            Detail::Known(id) => self.know.known.name(id).to_owned(),
+            Detail::Domain(id) => {
+                let domain = &self.know.protected.domains[id as usize];
+                domain.shown.as_ref().to_owned()
+            }
+            Detail::Script(_) => String::new(),
+            Detail::None | Detail::Slip(_) => {
+                self.know.protected.label(evidence.label).domain.as_ref().to_owned()
+            }
+        }
+    }
+
+    fn attack(&self, evidence: &Evidence) -> &'static [&'static str] {
+        match (evidence.technique, self.cut.platform) {
+            (_, Some(_)) => &["T1608.005", "T1566.002"],
+            (Technique::Typo | Technique::Bitsquat | Technique::Plural | Technique::Hyphen, None) => &["T1583.001"],
+            (_, None) => &["T1583.001", "T1566.002"],
+        }
+    }
+
+    /// The name, with its decoded form where that differs.
+    fn name(&self) -> String {
+        let shown = name::to_unicode(self.host.name);
+        if shown == self.host.name {
+            format!("`{}`", self.host.name)
+        } else {
+            format!("`{}` ({shown})", self.host.name)
+        }
+    }
+
+    fn sentence(&self, evidence: &Evidence, target: &str) -> String {
+        let name = self.name();
+        let matched = self.view.shown(evidence.span).replace('.', "-");
+        let site = self.cut.site;
+        match (evidence.technique, evidence.detail) {
+            (Technique::Homograph, _) => {
+                format!("{name} reads as `{target}`: {}", self.deceiving(evidence).join(", "))
+            }
+            (_, Detail::Script(oddity)) => format!("{name} {}", oddity.words()),
+            (_, Detail::Slip(slip)) => {
+                format!("{name} is one slip away from `{target}`: in `{matched}` {}", slip.words())
+            }
+            (Technique::Hyphen, _) => {
+                format!("{name} writes `{matched}` with hyphens that `{target}` does not have")
+            }
+            (Technique::Embedding, _) => {
+                format!("{name} carries `{target}` in front, but belongs to whoever holds `{site}`")
+            }
+            (Technique::Doppelganger, _) => {
+                format!("{name} is an address of `{target}` with a dot left out")
+            }
+            (Technique::TldSwap, _) => {
+                format!("{name} is the name of `{target}` under `.{}`, where its owner is not known to have it", self.cut.suffix)
+            }
+            (Technique::Subdomain, _) => {
+                format!("{name} names `{matched}` in front of `{site}`, which is not one of the domains of `{target}`")
+            }
+            (Technique::TenantBrand, _) => {
+                let beside = self.beside(evidence).map(|it| format!(" beside `{it}`")).unwrap_or_default();
+                format!(
+                    "{name} sets `{matched}`{beside} in front of `{}`, where anybody may take a name, and is not `{target}`",
+                    self.cut.suffix
+                )
+            }
+            (_, _) => match self.beside(evidence) {
+                Some(word) => {
+                    format!("{name} sets `{matched}` beside `{word}`, and is not one of the domains of `{target}`")
+                }
+                None => format!("{name} uses the name `{matched}`, and is not one of the domains of `{target}`"),
+            },
+        }
+    }
+
+    /// The characters that deceive.
+    fn deceiving(&self, evidence: &Evidence) -> Vec<String> {
+        let at = self.view.label_of(evidence.span);
+        let label = self.cut.own.split('.').nth(at).unwrap_or("");
+        let mut said = homograph::foreign(label, &self.know.glyphs);
+        if matches!(evidence.detail, Detail::Known(_)) {
+            return said;
+        }
+        let written = self.view.bytes(evidence.span);
+        let meant = self.know.protected.label(evidence.label).text.as_bytes();
+        if let Some(swaps) = homograph::align(written, meant) {
+            said.extend(homograph::places(written, meant, &swaps));
+        }
+        said
+    }
+
+    /// The strongest word beside a match in its label.
+    fn beside(&self, evidence: &Evidence) -> Option<String> {
+        let at = self.view.label_of(evidence.span);
+        let mut best: Option<(Option<Strength>, Span)> = None;
+        for token in self.view.tokens().iter().filter(|it| usize::from(it.label) == at) {
+            let pieces = if token.span.overlaps(evidence.span) {
+                [
+                    Span { start: token.span.start, end: evidence.span.start.max(token.span.start) },
+                    Span { start: evidence.span.end.min(token.span.end), end: token.span.end },
+                ]
+            } else {
+                [token.span, Span { start: 0, end: 0 }]
+            };
+            for piece in pieces.into_iter().filter(|it| it.len() > 0) {
+                let strength = self.know.words.at(self.view, piece);
+                if best.is_none_or(|(old, _)| strength > old) {
+                    best = Some((strength, piece));
+                }
+            }
+        }
+        best.map(|(_, span)| self.view.shown(span))
+    }
+}

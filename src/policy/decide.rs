@@ -1,0 +1,187 @@
+//! Findings and rules in, verdict out: who may decide, in which order, and what the client gets.
+
+use super::{Findings, Group, Policy, PolicyId};
+use crate::{
+    list,
+    name::{Class, Host, Name, wire_text},
+    platform::Covered,
+    verdict::{Action, Finding, Mode, Reason, Source, Technique, Verdict},
+};
+
+/// What one source says of a name.
+struct Voice {
+    source: Source,
+    mode: Mode,
+    action: Action,
+    findings: Vec<Finding>,
+    /// The list and line, for sources that have one.
+    rule: String,
+    /// Octets of the qname's suffix that matched; the whole name where the source judges whole names.
+    matched_len: u8,
+}
+
+/// Decides what is done with a name, given what was found about it.
+///
+/// All sources are asked. The first *enforced* one in the order of [`Source`] decides; findings after it stay as
+/// overridden reasons, monitored ones before it as plain reasons. Where none is enforced, the first monitored one gives
+/// the action, and the client gets the answer as it is.
+pub fn decide(
+    policy: &Policy,
+    id: PolicyId,
+    name: &Name,
+    host: &Host<'_>,
+    findings: &Findings,
+) -> Verdict {
+    let group = &policy.groups[usize::from(id.0)];
+    let voices = voices(policy, group, name, host, findings);
+    let (platform, tenant) = host.hosting.map_or(("", ""), |it| (it.platform, it.tenant));
+    let mut verdict = Verdict {
+        platform: platform.to_owned(),
+        tenant: tenant.to_owned(),
+        valid_until: findings.valid_until,
+        ..Verdict::PASS
+    };
+    let Some(first) = voices.first() else { return verdict };
+    let enforced = voices.iter().position(|it| it.mode == Mode::Enforce);
+    let deciding = enforced.unwrap_or(0);
+    verdict.mode = voices.get(deciding).unwrap_or(first).mode;
+    let mut before = Vec::new();
+    for (at, voice) in voices.into_iter().enumerate() {
+        let overridden = at > deciding && enforced.is_some();
+        if voice.source == Source::Lookalike {
+            verdict.score = findings.score;
+        }
+        if at == deciding {
+            verdict.action = voice.action;
+            verdict.rule = voice.rule;
+            verdict.matched_len = voice.matched_len;
+            verdict.applied = match (enforced, voice.action) {
+                (Some(_), action) => action,
+                (None, Action::Pass) => Action::Pass,
+                (None, _) => Action::Log,
+            };
+        }
+        let reasons = voice.findings.into_iter().map(|finding| Reason {
+            source: voice.source,
+            finding,
+            overridden,
+        });
+        if at < deciding { before.extend(reasons) } else { verdict.reasons.extend(reasons) }
+    }
+    // The deciding reason comes first; monitored ones of higher precedence follow it.
+    let own = verdict.reasons.iter().take_while(|it| !it.overridden).count();
+    verdict.reasons.splice(own..own, before);
+    verdict
+}
+
+/// Everyone who has something to say, in the order of precedence.
+fn voices(
+    policy: &Policy,
+    group: &Group,
+    name: &Name,
+    host: &Host<'_>,
+    findings: &Findings,
+) -> Vec<Voice> {
+    let rules = &policy.rules;
+    let found = rules.index.find(name);
+    let covered =
+        host.name.is_empty().then_some(Covered::Both).or_else(|| rules.allow.covers(host));
+    let mut voices = Vec::new();
+    voices.extend(own_rule(policy, name, host));
+    voices.extend(found.allow.map(|it| list_voice(policy, Source::Allow, it, name, host)));
+    let privileged = host.hosting.is_some_and(|it| it.class == Class::SimulatedPhishing)
+        && !group.class(Class::SimulatedPhishing).changes_answer();
+    if privileged {
+        voices.extend(findings.platform.iter().map(|it| Voice {
+            source: Source::SimulatedPhishing,
+            mode: Mode::Enforce,
+            action: group.class(Class::SimulatedPhishing),
+            findings: vec![it.clone()],
+            rule: String::new(),
+            matched_len: 0,
+        }));
+    }
+    voices.extend(found.block.map(|it| list_voice(policy, Source::List, it, name, host)));
+    if covered != Some(Covered::Both) {
+        voices.extend(lookalike(group, findings));
+    }
+    if covered.is_none() && !privileged {
+        voices.extend(platform(group, host, findings));
+    }
+    voices
+}
+
+fn own_rule(policy: &Policy, name: &Name, host: &Host<'_>) -> Option<Voice> {
+    let (suffix, action) = policy.rules.own.find(name)?;
+    let target = wire_text(suffix);
+    let why = format!("your own rule for `{target}` says {action}");
+    let matched_len = u8::try_from(suffix.len()).unwrap_or(0);
+    let finding = entry(Technique::Rule, target, host, why);
+    Some(Voice {
+        source: Source::Rule,
+        mode: Mode::Enforce,
+        action,
+        findings: vec![finding],
+        rule: String::new(),
+        matched_len,
+    })
+}
+
+fn list_voice(
+    policy: &Policy,
+    source: Source,
+    found: list::Match,
+    name: &Name,
+    host: &Host<'_>,
+) -> Voice {
+    let list = policy.rules.index.list(found);
+    let target = wire_text(found.suffix(name));
+    let (verb, action) =
+        if source == Source::Allow { ("allows", Action::Pass) } else { ("blocks", list.action) };
+    let rule = format!("{}:{}", list.name, found.line);
+    let why = format!("list `{}` {verb} `{target}` (line {})", list.name, found.line);
+    let finding = entry(Technique::Entry, target, host, why);
+    Voice {
+        source,
+        mode: list.mode,
+        action,
+        findings: vec![finding],
+        rule,
+        matched_len: found.octets,
+    }
+}
+
+fn entry(technique: Technique, target: String, host: &Host<'_>, why: String) -> Finding {
+    Finding { technique, target, matched: host.name.to_owned(), score: 0, why, attack: &[] }
+}
+
+fn lookalike(group: &Group, findings: &Findings) -> Option<Voice> {
+    let action = match findings.score {
+        score if score >= group.block => Action::Sinkhole,
+        score if score >= group.log => Action::Log,
+        _ => return None,
+    };
+    let voice = Voice {
+        source: Source::Lookalike,
+        mode: group.lookalike,
+        action,
+        findings: findings.lookalike.clone(),
+        rule: String::new(),
+        matched_len: 0,
+    };
+    (group.lookalike != Mode::Off && !findings.lookalike.is_empty()).then_some(voice)
+}
+
+fn platform(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voice> {
+    let action = group.class(host.hosting?.class);
+    let finding = findings.platform.clone()?;
+    // A class that passes has nothing to say; the platform and tenant stand in the verdict all the same.
+    (group.platform != Mode::Off && action != Action::Pass).then(|| Voice {
+        source: Source::Platform,
+        mode: group.platform,
+        action,
+        findings: vec![finding],
+        rule: String::new(),
+        matched_len: 0,
+    })
+}

@@ -1,0 +1,216 @@
+//! Precedence, modes and what the client gets, over findings made by hand.
+
+use super::*;
+use crate::{
+    list::{Index, Kind, List},
+    platform::Allow,
+    verdict::{Finding, Reason, Source, Technique},
+};
+
+const LOOKALIKE: &str = "paypal-login.example";
+
+fn finding(technique: Technique) -> Finding {
+    Finding {
+        technique,
+        target: "paypal.com".to_owned(),
+        matched: "paypal".to_owned(),
+        score: 90,
+        why: "because".to_owned(),
+        attack: &["T1583.001"],
+    }
+}
+
+struct Case {
+    name: &'static str,
+    score: u8,
+    lookalike: Mode,
+    platform: Mode,
+    rules: &'static [(&'static str, Action)],
+    block: Option<(&'static str, Mode)>,
+    allow: Option<&'static str>,
+    tenants: &'static [&'static str],
+}
+
+const CASE: Case = Case {
+    name: LOOKALIKE,
+    score: 0,
+    lookalike: Mode::Monitor,
+    platform: Mode::Monitor,
+    rules: &[],
+    block: None,
+    allow: None,
+    tenants: &[],
+};
+
+fn verdict(case: &Case) -> Verdict {
+    let lists: Vec<(List, &str)> = [
+        case.block.map(|(text, mode)| {
+            (
+                List { name: "bad".to_owned(), kind: Kind::Block, action: Action::Nxdomain, mode },
+                text,
+            )
+        }),
+        case.allow.map(|text| {
+            let list = List {
+                name: "good".to_owned(),
+                kind: Kind::Allow,
+                action: Action::Pass,
+                mode: Mode::Enforce,
+            };
+            (list, text)
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let described: Vec<List> = lists.iter().map(|(list, _)| list.clone()).collect();
+    let (index, _) = Index::build(&described, |at| Ok(lists[at].1.as_bytes())).unwrap();
+    let tenants: Vec<String> = case.tenants.iter().map(|it| (*it).to_owned()).collect();
+    let own = case.rules.iter().map(|(name, action)| (Name::parse(name).unwrap(), *action));
+    let mut classes = [Action::Log; Class::ALL.len()];
+    classes[Class::SaasTenant as usize] = Action::Pass;
+    classes[Class::SimulatedPhishing as usize] = Action::Pass;
+    let engine = Engine::new(&crate::lookalike::Config::default());
+    let policy = Policy {
+        generation: 1,
+        knowledge: Arc::new(Knowledge { generation: 1, engine, platforms: Platforms::builtin() }),
+        rules: Arc::new(Rules {
+            index,
+            own: OwnRules::new(own),
+            allow: Allow::parse(&tenants).unwrap(),
+        }),
+        groups: vec![Group {
+            name: "default".to_owned(),
+            lookalike: case.lookalike,
+            log: 50,
+            block: 80,
+            platform: case.platform,
+            classes,
+        }],
+        sinkhole: Sinkhole {
+            ipv4: Ipv4Addr::UNSPECIFIED,
+            ipv6: Ipv6Addr::UNSPECIFIED,
+            ttl_secs: 10,
+        },
+    };
+    let name = Name::parse(case.name).unwrap();
+    let text = name.text();
+    // A day within reach of the last-seen dates of simulated phishing.
+    let now = 1_788_000_000;
+    let host = host(&policy.knowledge, &text, now);
+    let mut findings = examine(&policy.knowledge, &host, now);
+    findings.score = case.score;
+    findings.lookalike = if case.score > 0 { vec![finding(Technique::Combo)] } else { Vec::new() };
+    decide(&policy, PolicyId(0), &name, &host, &findings)
+}
+
+/// Action, applied, and who says so, with `!` for what was overridden.
+fn check(case: &Case, action: Action, applied: Action, reasons: &[&str]) {
+    let verdict = verdict(case);
+    assert_eq!((verdict.action, verdict.applied), (action, applied), "{}", case.name);
+    let said =
+        |it: &Reason| format!("{}{}", if it.overridden { "!" } else { "" }, it.source.as_str());
+    let said: Vec<String> = verdict.reasons.iter().map(said).collect();
+    assert_eq!(said, reasons, "{}", case.name);
+}
+
+#[test]
+fn nothing_found_passes() {
+    assert_eq!(verdict(&CASE), Verdict::PASS);
+    check(&Case { score: 49, ..CASE }, Action::Pass, Action::Pass, &[]);
+}
+
+#[test]
+fn monitor_shows_what_enforcement_would_do() {
+    check(&Case { score: 90, ..CASE }, Action::Sinkhole, Action::Log, &["lookalike"]);
+    check(&Case { score: 60, ..CASE }, Action::Log, Action::Log, &["lookalike"]);
+    check(&Case { score: 90, lookalike: Mode::Off, ..CASE }, Action::Pass, Action::Pass, &[]);
+    let enforced = Case { score: 90, lookalike: Mode::Enforce, ..CASE };
+    check(&enforced, Action::Sinkhole, Action::Sinkhole, &["lookalike"]);
+    let verdict = verdict(&enforced);
+    assert_eq!((verdict.score, verdict.mode), (90, Mode::Enforce));
+}
+
+#[test]
+fn the_first_enforced_source_decides() {
+    let listed = Case { score: 90, block: Some(("example\n", Mode::Enforce)), ..CASE };
+    check(&listed, Action::Nxdomain, Action::Nxdomain, &["list", "!lookalike"]);
+    let allowed = Case { allow: Some("paypal-login.example"), ..listed };
+    check(&allowed, Action::Pass, Action::Pass, &["allow", "!list", "!lookalike"]);
+    let ruled = Case { rules: &[("example", Action::Drop)], ..allowed };
+    check(&ruled, Action::Drop, Action::Drop, &["rule", "!allow", "!list", "!lookalike"]);
+}
+
+#[test]
+fn a_monitored_list_does_not_stop_an_enforced_look_alike() {
+    let case = Case {
+        score: 90,
+        lookalike: Mode::Enforce,
+        block: Some(("paypal-login.example", Mode::Monitor)),
+        ..CASE
+    };
+    check(&case, Action::Sinkhole, Action::Sinkhole, &["lookalike", "list"]);
+    let case = Case { lookalike: Mode::Monitor, ..case };
+    check(&case, Action::Nxdomain, Action::Log, &["list", "lookalike"]);
+}
+
+#[test]
+fn the_entry_that_matched_is_named() {
+    let verdict = verdict(&Case { block: Some(("# head\n\nexample\n", Mode::Enforce)), ..CASE });
+    assert_eq!((verdict.rule.as_str(), verdict.matched_len), ("bad:3", 9));
+    assert_eq!(verdict.why(), "list `bad` blocks `example` (line 3)");
+}
+
+#[test]
+fn platforms_log_and_tenants_may_pass() {
+    let name = "ourcompany.netlify.app";
+    check(&Case { name, ..CASE }, Action::Log, Action::Log, &["platform"]);
+    check(
+        &Case { name, score: 90, ..CASE },
+        Action::Sinkhole,
+        Action::Log,
+        &["lookalike", "platform"],
+    );
+    let allowed = Case { name, score: 90, tenants: &["ourcompany.netlify.app"], ..CASE };
+    check(&allowed, Action::Pass, Action::Pass, &[]);
+    assert_eq!(verdict(&allowed).tenant, name);
+    let listed = Case { block: Some(("netlify.app", Mode::Enforce)), ..allowed };
+    check(&listed, Action::Nxdomain, Action::Nxdomain, &["list"]);
+    let business = Case { name: "contoso.sharepoint.com", ..CASE };
+    check(&business, Action::Pass, Action::Pass, &[]);
+    assert_eq!(verdict(&business).platform, "sharepoint.com");
+}
+
+#[test]
+fn simulated_phishing_reaches_its_people() {
+    const RULES: &[(&str, Action)] = &[("www.sharepointin.com", Action::Sinkhole)];
+    let name = "www.sharepointin.com";
+    let case = Case {
+        name,
+        score: 95,
+        lookalike: Mode::Enforce,
+        block: Some((name, Mode::Enforce)),
+        ..CASE
+    };
+    check(&case, Action::Pass, Action::Pass, &["simulated-phishing", "!list", "!lookalike"]);
+    assert!(verdict(&case).valid_until < u64::MAX);
+    let ruled = Case { rules: RULES, ..case };
+    let expected = ["rule", "!simulated-phishing", "!list", "!lookalike"];
+    check(&ruled, Action::Sinkhole, Action::Sinkhole, &expected);
+}
+
+#[test]
+fn every_reason_can_be_silenced() {
+    let text = "a.paypal-login.example";
+    let host = Host::new(text);
+    let reason = |source| Reason { source, finding: finding(Technique::Combo), overridden: false };
+    assert_eq!(
+        silence(&reason(Source::Lookalike), &host),
+        "[protect] owned = [\"paypal-login.example\"]"
+    );
+    assert_eq!(
+        silence(&reason(Source::List), &host),
+        "[rules] \"a.paypal-login.example\" = \"pass\""
+    );
+    assert_eq!(silence(&reason(Source::Rule), &host), "");
+}

@@ -1,0 +1,136 @@
+//! The single exit: every response is written here, and every query becomes an event here.
+
+use super::{Proxy, STALE_TTL_SECS, made};
+use crate::{
+    cache::Entry,
+    dns::{self, Answer, Client, Ede, Facts, Query, Rcode, Reply, Transport},
+    event::Record,
+    policy::Policy,
+    verdict::{Action, Verdict},
+};
+use std::{sync::Arc, time::Instant};
+
+/// Largest message over a stream (RFC 7766 section 8).
+const STREAM_LIMIT: usize = 65_535;
+
+/// A query about to be answered.
+pub(super) struct Exit<'a> {
+    pub(super) proxy: &'a Proxy,
+    pub(super) policy: &'a Policy,
+    pub(super) query: &'a Query<'a>,
+    pub(super) client: &'a Client,
+    pub(super) received: Instant,
+    pub(super) verdict: &'a Arc<Verdict>,
+}
+
+/// How an answer leaves, beside its octets.
+struct Manner<'a> {
+    now: Instant,
+    age_secs: u32,
+    ttl_secs_override: Option<u32>,
+    ede: Option<Ede<'a>>,
+    cached: bool,
+}
+
+impl Exit<'_> {
+    /// Sends an answer from the cache.
+    pub(super) fn remembered(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+        let manner = Manner {
+            now,
+            age_secs: entry.age_secs(now),
+            ttl_secs_override: None,
+            ede: upstream_ede(&entry.answer),
+            cached: true,
+        };
+        self.send(&entry.answer, &entry.facts, &manner, out);
+    }
+
+    /// Sends an answer that has just come.
+    pub(super) fn fetched(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+        let manner = Manner {
+            now,
+            age_secs: entry.age_secs(now),
+            ttl_secs_override: None,
+            ede: upstream_ede(&entry.answer),
+            cached: false,
+        };
+        self.send(&entry.answer, &entry.facts, &manner, out);
+    }
+
+    /// Sends an answer past its lifetime, because no upstream gave a better one.
+    pub(super) fn stale(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+        self.proxy.metrics.here().stale_answers.bump();
+        let ede = Ede {
+            code: Ede::STALE_ANSWER,
+            text: "no upstream answered: this answer is past its time to live",
+        };
+        let manner = Manner {
+            now,
+            age_secs: 0,
+            ttl_secs_override: Some(STALE_TTL_SECS),
+            ede: Some(ede),
+            cached: true,
+        };
+        self.send(&entry.answer, &entry.facts, &manner, out);
+    }
+
+    /// Sends SERVFAIL and says why.
+    pub(super) fn failed(&self, ede: Ede<'_>, now: Instant, out: &mut Vec<u8>) {
+        let answer = Answer::empty(self.query, Rcode::SERVFAIL);
+        let manner =
+            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
+        self.send(&answer, &Arc::default(), &manner, out);
+    }
+
+    /// Sends what the verdict makes up in place of an answer; `false` when the verdict is to stay silent.
+    pub(super) fn made(&self, now: Instant, out: &mut Vec<u8>) -> bool {
+        let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.query) else {
+            out.clear();
+            self.record(Rcode::NOERROR, &Arc::default(), now, false);
+            return false;
+        };
+        let code = if self.verdict.applied == Action::Sinkhole {
+            Ede::FORGED_ANSWER
+        } else {
+            Ede::BLOCKED
+        };
+        let ede = Ede { code, text: self.verdict.why() };
+        let facts = Arc::new(Facts::of(&answer, Arc::default()));
+        let manner =
+            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
+        self.send(&answer, &facts, &manner, out);
+        true
+    }
+
+    fn send(&self, answer: &Answer, facts: &Arc<Facts>, manner: &Manner<'_>, out: &mut Vec<u8>) {
+        let limit = match self.client.transport {
+            Transport::Udp => dns::udp_limit(self.query),
+            Transport::Tcp => STREAM_LIMIT,
+        };
+        let Manner { age_secs, ttl_secs_override, ede, .. } = *manner;
+        Reply { answer, query: self.query, age_secs, ttl_secs_override, ede, limit }.write(out);
+        self.record(answer.rcode(), facts, manner.now, manner.cached);
+    }
+
+    fn record(&self, rcode: Rcode, facts: &Arc<Facts>, now: Instant, cached: bool) {
+        if !self.proxy.recorder.is_on() {
+            return;
+        }
+        self.proxy.recorder.record(Record {
+            received: self.received,
+            duration: now.saturating_duration_since(self.received),
+            client: *self.client,
+            name: self.query.name.clone(),
+            qtype: self.query.qtype,
+            rcode,
+            verdict: Arc::clone(self.verdict),
+            facts: Arc::clone(facts),
+            cached,
+            generation: u64::from(self.policy.generation),
+        });
+    }
+}
+
+fn upstream_ede(answer: &Answer) -> Option<Ede<'_>> {
+    answer.ede().map(|(code, text)| Ede { code, text })
+}

@@ -1,0 +1,339 @@
+//! The proxy: what happens to a query between its front and its response.
+//!
+//! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting and without
+//! allocation; what it cannot serve goes to [`Proxy::respond`], which judges, forwards and remembers. Both leave by the
+//! same exit, where the event is recorded.
+
+mod exit;
+mod fetch;
+mod made;
+mod special;
+
+use crate::{
+    cache::{Answers, Entry, Key, Slot, Verdicts},
+    dns::{Client, Ede, Query},
+    event::Recorder,
+    metrics::Metrics,
+    name::{Host, Name},
+    policy::{self, Findings, Policy, PolicyId},
+    upstream::Upstreams,
+    verdict::Verdict,
+};
+use arc_swap::ArcSwap;
+use exit::Exit;
+use fetch::{Fetched, Fetches};
+use special::Special;
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The only route so far: the default upstream set.
+const DEFAULT_ROUTE: u16 = 0;
+
+/// How long a client waits before it gets a stale answer (RFC 8767 section 5, client response timer).
+const STALE_AFTER: Duration = Duration::from_millis(1_800);
+
+/// How long past its lifetime an answer may still be served (RFC 8767 section 5 suggests one to three days).
+const STALE_MAX: Duration = Duration::from_secs(86_400);
+
+/// TTL in seconds of a stale answer (RFC 8767 section 4).
+const STALE_TTL_SECS: u32 = 30;
+
+/// What [`Proxy::respond_now`] did with a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Now {
+    /// The response stands in `out`.
+    Answered,
+    /// Policy drops this query: send nothing.
+    Silent,
+    /// Nothing remembered answers it: hand it to [`Proxy::respond`].
+    Later,
+}
+
+/// What a proxy is built from.
+pub struct Parts {
+    /// The first policy.
+    pub policy: Arc<Policy>,
+    /// Whom it forwards to.
+    pub upstreams: Arc<Upstreams>,
+    /// Where events go.
+    pub recorder: Recorder,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Octets that the answer cache may hold.
+    pub cache_octets_max: u64,
+    /// A moment on the monotonic clock, and the same moment in Unix seconds.
+    pub clock: (Instant, u64),
+}
+
+/// Answers queries. Shared by every front.
+pub struct Proxy {
+    policy: ArcSwap<Policy>,
+    answers: Answers,
+    verdicts: Verdicts<Findings>,
+    upstreams: Arc<Upstreams>,
+    fetches: Fetches,
+    special: Special,
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+    clock: (Instant, u64),
+    /// The verdict on names about which nothing is known.
+    clean: Arc<Verdict>,
+    /// What knowledge says of them.
+    no_findings: Arc<Findings>,
+}
+
+impl Proxy {
+    /// A proxy with empty caches.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            policy: ArcSwap::new(parts.policy),
+            answers: Answers::new(parts.cache_octets_max),
+            verdicts: Verdicts::new(),
+            upstreams: parts.upstreams,
+            fetches: Fetches::default(),
+            special: Special::new(),
+            recorder: parts.recorder,
+            metrics: parts.metrics,
+            clock: parts.clock,
+            clean: Arc::new(Verdict::PASS),
+            no_findings: Arc::new(Findings { valid_until: u64::MAX, ..Findings::default() }),
+        })
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Puts a policy in force; the next query is judged under it, whatever is remembered.
+    pub fn set_policy(&self, policy: Arc<Policy>) {
+        self.policy.store(policy);
+    }
+
+    /// Counters, shared with the fronts.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Waits until no query is on its way to an upstream.
+    pub async fn drained(&self) {
+        self.fetches.drained().await;
+    }
+
+    /// Serves a query from memory alone, if that is possible. Never waits, never judges a look-alike.
+    pub fn respond_now(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now {
+        let policy = self.policy.load();
+        let id = policy::policy_of(&policy, client);
+        let entry = self.answers.get(&key(query)).filter(|it| it.is_fresh(now));
+        let slot = entry.as_ref().map_or(Slot::Found, |it| it.slot(id.0, policy.generation));
+        let verdict = match slot {
+            Slot::Clean => Arc::clone(&self.clean),
+            Slot::Found => {
+                match self.verdicts.verdict(&query.name, id.0, policy.generation, self.unix(now)) {
+                    Some(verdict) => verdict,
+                    None => return Now::Later,
+                }
+            }
+            // Only the rules have moved: looking them up again is cheap enough to do here.
+            Slot::Empty => {
+                match entry.as_ref().filter(|it| it.is_clean_under(policy.knowledge.generation)) {
+                    Some(entry) => {
+                        let judged = self.judged(&policy, id, query, now, true);
+                        self.mark(entry, &policy, id, &judged);
+                        judged.verdict
+                    }
+                    None => return Now::Later,
+                }
+            }
+        };
+        let exit =
+            Exit { proxy: self, policy: &policy, query, client, received: now, verdict: &verdict };
+        if verdict.applied.changes_answer() {
+            return if exit.made(now, out) { Now::Answered } else { Now::Silent };
+        }
+        let Some(entry) = entry else { return Now::Later };
+        exit.remembered(&entry, now, out);
+        Now::Answered
+    }
+
+    /// Judges, forwards and remembers. `false` when policy drops the query: send nothing.
+    pub async fn respond(
+        self: &Arc<Self>,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let policy = self.policy.load_full();
+        let id = policy::policy_of(&policy, client);
+        if self.upstreams.is_own(client) {
+            self.metrics.here().forwarding_loops.bump();
+            let exit = Exit {
+                proxy: self,
+                policy: &policy,
+                query,
+                client,
+                received,
+                verdict: &self.clean,
+            };
+            exit.failed(
+                Ede {
+                    code: Ede::OTHER,
+                    text: "forwarding loop: this query is Squint's own, come back",
+                },
+                received,
+                out,
+            );
+            return true;
+        }
+        if let Some(entry) = self.special.answer(query, received).await {
+            let exit = Exit {
+                proxy: self,
+                policy: &policy,
+                query,
+                client,
+                received,
+                verdict: &self.clean,
+            };
+            entry.set_slot(id.0, policy.generation, Slot::Clean);
+            exit.remembered(&entry, received, out);
+            self.answers.insert(&key(query), entry);
+            return true;
+        }
+        let held = self.answers.get(&key(query));
+        let known_clean =
+            held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
+        let judged = self.judged(&policy, id, query, received, known_clean);
+        let exit = Exit {
+            proxy: self,
+            policy: &policy,
+            query,
+            client,
+            received,
+            verdict: &judged.verdict,
+        };
+        if judged.verdict.applied.changes_answer() {
+            return exit.made(received, out);
+        }
+        if let Some(entry) = held.as_ref().filter(|it| it.is_fresh(received)) {
+            self.mark(entry, &policy, id, &judged);
+            exit.remembered(entry, received, out);
+            return true;
+        }
+        let stale = held.filter(|it| {
+            received.saturating_duration_since(it.stored) < it.lifetime + STALE_MAX
+                && fetch::is_useful(&it.answer)
+        });
+        let fetched = self.fetch(query, stale.is_some()).await;
+        let now = tokio::time::Instant::now().into_std();
+        match (fetched, stale) {
+            (Fetched::Entry(entry), stale) => {
+                self.mark(&entry, &policy, id, &judged);
+                match stale.filter(|_| !fetch::is_useful(&entry.answer)) {
+                    Some(stale) => exit.stale(&stale, now, out),
+                    None => exit.fetched(&entry, now, out),
+                }
+            }
+            (Fetched::Slow | Fetched::Failed(_), Some(stale)) => exit.stale(&stale, now, out),
+            (Fetched::Slow, None) => exit.failed(
+                Ede { code: Ede::NO_REACHABLE_AUTHORITY, text: "no upstream answered in time" },
+                now,
+                out,
+            ),
+            (Fetched::Failed(error), None) => {
+                exit.failed(fetch::ede(error, &error.to_string()), now, out)
+            }
+        }
+        true
+    }
+
+    /// The verdict on a name, remembered or made now.
+    ///
+    /// `known_clean` says that nothing was found about the name under this generation of knowledge: only rules are looked up.
+    fn judged(
+        &self,
+        policy: &Policy,
+        id: PolicyId,
+        query: &Query<'_>,
+        now: Instant,
+        known_clean: bool,
+    ) -> Judged {
+        let unix = self.unix(now);
+        let name = &query.name;
+        if let Some(verdict) = self.verdicts.verdict(name, id.0, policy.generation, unix) {
+            return Judged { verdict, clean: known_clean };
+        }
+        let text = name.text();
+        let host = policy::host(&policy.knowledge, &text, unix);
+        let findings = if known_clean {
+            Arc::clone(&self.no_findings)
+        } else {
+            self.findings(policy, name, &host, unix)
+        };
+        let verdict = policy::decide(policy, id, name, &host, &findings);
+        let clean = findings.is_clean();
+        if verdict == *self.clean {
+            return Judged { verdict: Arc::clone(&self.clean), clean };
+        }
+        let verdict = Arc::new(verdict);
+        self.verdicts.insert_verdict(name, id.0, policy.generation, Arc::clone(&verdict));
+        Judged { verdict, clean }
+    }
+
+    /// What knowledge says of a name, remembered or asked now.
+    fn findings(&self, policy: &Policy, name: &Name, host: &Host<'_>, unix: u64) -> Arc<Findings> {
+        let generation = policy.knowledge.generation;
+        if let Some(findings) =
+            self.verdicts.findings(name, generation).filter(|it| unix < it.valid_until)
+        {
+            return findings;
+        }
+        let findings = Arc::new(policy::examine(&policy.knowledge, host, unix));
+        if !findings.is_clean() {
+            self.verdicts.insert_findings(name, generation, Arc::clone(&findings));
+        }
+        findings
+    }
+
+    /// Leaves a verdict in an answer's slots.
+    fn mark(&self, entry: &Entry, policy: &Policy, id: PolicyId, judged: &Judged) {
+        let slot =
+            if Arc::ptr_eq(&judged.verdict, &self.clean) { Slot::Clean } else { Slot::Found };
+        entry.set_slot(id.0, policy.generation, slot);
+        if judged.clean {
+            entry.set_clean_under(policy.knowledge.generation);
+        }
+    }
+
+    fn unix(&self, now: Instant) -> u64 {
+        let (then, unix) = self.clock;
+        unix + now.saturating_duration_since(then).as_secs()
+    }
+}
+
+/// A verdict, and whether knowledge has nothing on the name.
+struct Judged {
+    verdict: Arc<Verdict>,
+    clean: bool,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("generation", &self.policy.load().generation)
+            .finish_non_exhaustive()
+    }
+}
+
+fn key(query: &Query<'_>) -> Key {
+    Key::new(DEFAULT_ROUTE, &query.name, query.qtype, query.qclass, query.dnssec_ok(), query.cd)
+}

@@ -1,0 +1,256 @@
+//! One TCP connection: queries in, answers out in whatever order they are ready (RFC 7766 section 7).
+
+use super::{
+    clock,
+    frames::Frames,
+    front::{Front, Outcome},
+    tcp::Seat,
+};
+use crate::dns::Client;
+use std::{
+    io::{self, Read as _},
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpStream, tcp::WriteHalf},
+    task::JoinSet,
+};
+
+/// Queries of one connection on the asynchronous side. Past that nothing more is read until one is answered.
+const WAITING_MAX: usize = 64;
+/// Octets of answers that the client has not taken. Past that nothing more is read until it takes some.
+const OUTPUT_LEN_MAX: usize = 64 * 1024;
+/// An emptied output buffer that grew past this is given back.
+const OUTPUT_LEN_KEPT: usize = 8 * 1024;
+/// How long one message may take from its first octet to its last.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the client may leave answers lying.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// When to look again where there is no deadline.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Serves one connection to its end.
+pub(super) async fn serve(mut stream: TcpStream, client: Client, front: &Arc<Front>, seat: &Seat) {
+    let now = clock::now();
+    let mut connection = Connection {
+        front,
+        seat,
+        client,
+        frames: Frames::new(),
+        output: Vec::new(),
+        written: 0,
+        scratch: Vec::new(),
+        waiting: JoinSet::new(),
+        reading: true,
+        closing: false,
+        active: now,
+        partial_since: None,
+        stalled_since: None,
+    };
+    // An error means that the client has gone; there is nobody left to tell.
+    let _ = connection.run(&mut stream).await;
+    front.metrics.here().dropped_gone.add(connection.waiting.len() as u64);
+}
+
+struct Connection<'a> {
+    front: &'a Arc<Front>,
+    seat: &'a Seat,
+    client: Client,
+    frames: Frames,
+    /// Framed answers; those before `written` have left.
+    output: Vec<u8>,
+    written: usize,
+    /// Where an answer is written before it is framed.
+    scratch: Vec<u8>,
+    /// Queries on the asynchronous side; dropping them ends them.
+    waiting: JoinSet<Option<Vec<u8>>>,
+    /// More may be read.
+    reading: bool,
+    /// What stands in the socket is still answered, then the connection ends.
+    closing: bool,
+    /// When the last message came in whole, or the last answer went out.
+    active: Instant,
+    partial_since: Option<Instant>,
+    stalled_since: Option<Instant>,
+}
+
+impl Connection<'_> {
+    async fn run(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        let (mut reader, writer) = stream.split();
+        let seat = self.seat;
+        let mut closed = pin!(seat.closed());
+        let mut timer = pin!(tokio::time::sleep(self.seat.idle_timeout()));
+        loop {
+            let now = clock::now();
+            self.pump(&writer, now)?;
+            if !self.reading && self.waiting.is_empty() && self.pending().is_empty() {
+                return Ok(());
+            }
+            let deadline = self.deadline(now);
+            if deadline < timer.deadline().into_std() {
+                timer.as_mut().reset(deadline.into());
+            }
+            let (has_room, has_output) = (self.has_room(), !self.pending().is_empty());
+            tokio::select! {
+                read = reader.read(self.frames.space()), if self.reading && !self.closing && has_room => match read? {
+                    0 => self.reading = false,
+                    len => self.frames.filled(len),
+                },
+                Some(done) = self.waiting.join_next() => {
+                    if let Ok(Some(answer)) = done {
+                        self.push(&answer);
+                    }
+                }
+                ready = writer.writable(), if has_output => ready?,
+                () = &mut closed, if !self.closing => self.closing = true,
+                () = &mut timer => {
+                    let now = clock::now();
+                    if self.deadline(now) <= now {
+                        self.front.metrics.here().tcp_timed_out.bump();
+                        return Ok(());
+                    }
+                    timer.as_mut().reset(self.deadline(now).into());
+                }
+            }
+        }
+    }
+
+    /// Answers what has been read and writes what has been answered, as far as neither has to wait.
+    fn pump(&mut self, writer: &WriteHalf<'_>, now: Instant) -> io::Result<()> {
+        loop {
+            self.answer(now);
+            let had_room = self.has_room();
+            self.flush(writer, now)?;
+            if !had_room && self.has_room() {
+                continue;
+            }
+            if !(self.closing && self.reading && self.has_room() && self.read_now(writer)?) {
+                break;
+            }
+        }
+        self.note_state(now);
+        Ok(())
+    }
+
+    fn answer(&mut self, now: Instant) {
+        let served = self.front.access.load();
+        while self.has_room() {
+            let Some(received) = self.frames.next() else {
+                break;
+            };
+            let counters = self.front.metrics.here();
+            counters.queries_tcp.bump();
+            self.active = now;
+            self.partial_since = None;
+            let mut outcome =
+                self.front.answer(&served, received, &self.client, now, &mut self.scratch);
+            if outcome == Outcome::Later {
+                if let Some(permit) = self.front.waiting.admit(self.client.address.ip()) {
+                    counters.deferred.bump();
+                    let (front, client) = (Arc::clone(self.front), self.client);
+                    let packet: Box<[u8]> = received.packet.into();
+                    self.waiting.spawn(async move {
+                        let _permit = permit;
+                        let mut out = Vec::new();
+                        let outcome = front.answer_later(&packet, &client, now, &mut out).await;
+                        matches!(outcome, Outcome::Answered | Outcome::Refused).then_some(out)
+                    });
+                    continue;
+                }
+                counters.overflow.bump();
+                outcome = self.front.servfail(received.packet, &self.client, &mut self.scratch);
+            }
+            match outcome {
+                Outcome::Answered => self.push_scratch(),
+                Outcome::Refused => {
+                    self.push_scratch();
+                    self.reading = false;
+                    break;
+                }
+                Outcome::Dropped | Outcome::Later => (),
+            }
+        }
+    }
+
+    fn push_scratch(&mut self) {
+        let scratch = std::mem::take(&mut self.scratch);
+        self.push(&scratch);
+        self.scratch = scratch;
+    }
+
+    fn push(&mut self, answer: &[u8]) {
+        let Ok(len) = u16::try_from(answer.len()) else {
+            self.front.metrics.here().send_failed.bump();
+            return;
+        };
+        self.output.extend_from_slice(&len.to_be_bytes());
+        self.output.extend_from_slice(answer);
+        self.front.metrics.here().responses.bump();
+    }
+
+    fn flush(&mut self, writer: &WriteHalf<'_>, now: Instant) -> io::Result<()> {
+        while !self.pending().is_empty() {
+            match writer.try_write(self.pending()) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(len) => {
+                    self.written += len;
+                    self.active = now;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.output.clear();
+        self.written = 0;
+        if self.output.capacity() > OUTPUT_LEN_KEPT {
+            self.output = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Reads what stands in the socket right now, and says whether there was anything. Asks the kernel itself: what the runtime knows
+    /// may be a moment old.
+    fn read_now(&mut self, writer: &WriteHalf<'_>) -> io::Result<bool> {
+        let socket = socket2::SockRef::from(writer.as_ref());
+        match (&*socket).read(self.frames.space()) {
+            Ok(0) => self.reading = false,
+            Ok(len) => self.frames.filled(len),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.reading = false,
+            Err(error) => return Err(error),
+        }
+        Ok(self.reading)
+    }
+
+    fn note_state(&mut self, now: Instant) {
+        let stalled = !self.pending().is_empty();
+        self.stalled_since = stalled.then(|| self.stalled_since.unwrap_or(now));
+        self.partial_since = self.frames.is_partial().then(|| self.partial_since.unwrap_or(now));
+        let is_idle = self.waiting.is_empty() && !stalled;
+        self.seat.set_idle(is_idle.then_some(self.active));
+    }
+
+    /// When the connection ends if nothing happens until then.
+    fn deadline(&self, now: Instant) -> Instant {
+        let stalled = self.stalled_since.map(|it| it + STALL_TIMEOUT);
+        // Octets that wait for their turn are no message that is late.
+        let partial = self.partial_since.filter(|_| self.has_room()).map(|it| it + MESSAGE_TIMEOUT);
+        match (stalled, partial) {
+            (Some(stalled), Some(partial)) => stalled.min(partial),
+            (Some(it), None) | (None, Some(it)) => it,
+            (None, None) if self.waiting.is_empty() => self.active + self.seat.idle_timeout(),
+            // The proxy answers in its own time, which is bounded.
+            (None, None) => now + LOOK_AGAIN,
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.len() < WAITING_MAX && self.pending().len() < OUTPUT_LEN_MAX
+    }
+
+    fn pending(&self) -> &[u8] {
+        &self.output[self.written..]
+    }
+}

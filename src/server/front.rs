@@ -1,0 +1,290 @@
+//! `Front`: what every transport does with a packet, whatever brought it.
+
+use super::{
+    access::{Access, Served},
+    quota::Quota,
+    refusals::Refusals,
+};
+use crate::{
+    dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply, Transport, udp_limit},
+    metrics::Metrics,
+    proxy::{Now, Proxy},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Instant,
+};
+
+/// Queries on the asynchronous side at once, all transports together; a few KiB each.
+pub(super) const WAITING_MAX: u32 = 4096;
+/// What the transports share.
+#[derive(Debug)]
+pub(super) struct Front {
+    responder: Responder,
+    pub(super) access: Arc<Access>,
+    pub(super) metrics: Arc<Metrics>,
+    /// Places for queries on the asynchronous side.
+    pub(super) waiting: Arc<Quota>,
+    refusals: Refusals,
+}
+
+/// Who answers: the proxy, or a script in tests of the fronts alone.
+#[derive(Debug)]
+pub(super) enum Responder {
+    Proxy(Arc<Proxy>),
+    #[cfg(test)]
+    Script(Arc<super::script::Script>),
+}
+
+impl Responder {
+    #[inline]
+    fn respond_now(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now {
+        match self {
+            Self::Proxy(it) => it.respond_now(query, client, now, out),
+            #[cfg(test)]
+            Self::Script(it) => it.respond_now(query, limit(query, client), out),
+        }
+    }
+
+    async fn respond(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        match self {
+            Self::Proxy(it) => it.respond(query, client, received, out).await,
+            #[cfg(test)]
+            Self::Script(it) => it.respond(query, limit(query, client), out).await,
+        }
+    }
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// A response stands in the buffer.
+    Answered,
+    /// A refusal stands in the buffer; the client is not served.
+    Refused,
+    /// Nothing is sent, and a counter says why.
+    Dropped,
+    /// The asynchronous side has to answer.
+    Later,
+}
+
+/// A packet as it was received.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Received<'a> {
+    pub(super) packet: &'a [u8],
+    /// More was sent than the buffer holds.
+    pub(super) cut: bool,
+}
+
+impl Front {
+    pub(super) fn new(
+        responder: Responder,
+        access: Arc<Access>,
+        metrics: Arc<Metrics>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            responder,
+            access,
+            metrics,
+            waiting: Quota::new(WAITING_MAX),
+            refusals: Refusals::new(now),
+        }
+    }
+
+    /// Answers at once what can be answered at once, into `out`.
+    ///
+    /// `served` is [`Access::load`], taken once for many packets.
+    #[inline]
+    pub(super) fn answer(
+        &self,
+        served: &Served,
+        received: Received<'_>,
+        client: &Client,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        if !served.contains(client.address.ip()) {
+            return self.refuse(received.packet, client, now, out);
+        }
+        // A panic is a bug of ours; it costs one query, never the worker.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            if received.cut {
+                return self.oversized(received.packet, client, out);
+            }
+            match Query::parse(received.packet) {
+                Err(rejected) => self.reject(rejected, received.packet, out),
+                Ok(query) => match self.responder.respond_now(&query, client, now, out) {
+                    Now::Answered => Outcome::Answered,
+                    Now::Later => Outcome::Later,
+                    Now::Silent => {
+                        self.metrics.here().dropped_policy.bump();
+                        Outcome::Dropped
+                    }
+                },
+            }
+        }));
+        result.unwrap_or_else(|_| self.panicked(received.packet, client, out))
+    }
+
+    /// Answers a packet for which [`Front::answer`] said [`Outcome::Later`]; never says so itself.
+    pub(super) async fn answer_later(
+        &self,
+        packet: &[u8],
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let query = match Query::parse(packet) {
+            Ok(query) => query,
+            Err(rejected) => return self.reject(rejected, packet, out),
+        };
+        match caught(self.responder.respond(&query, client, received, out)).await {
+            Some(true) => Outcome::Answered,
+            Some(false) => {
+                self.metrics.here().dropped_policy.bump();
+                Outcome::Dropped
+            }
+            None => self.panicked(packet, client, out),
+        }
+    }
+
+    /// SERVFAIL, where anything can be said at all.
+    pub(super) fn servfail(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
+        match Query::parse(packet) {
+            Ok(query) => {
+                write(&query, Rcode::SERVFAIL, None, client, out);
+                Outcome::Answered
+            }
+            Err(rejected) => self.reject(rejected, packet, out),
+        }
+    }
+
+    fn panicked(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
+        self.metrics.here().panics.bump();
+        // Parsing may be what panicked.
+        catch_unwind(AssertUnwindSafe(|| self.servfail(packet, client, out))).unwrap_or_else(|_| {
+            self.metrics.here().dropped_silent.bump();
+            Outcome::Dropped
+        })
+    }
+
+    fn reject(&self, rejected: Rejected, packet: &[u8], out: &mut Vec<u8>) -> Outcome {
+        match rejected {
+            Rejected::Silence => {
+                self.metrics.here().dropped_silent.bump();
+                Outcome::Dropped
+            }
+            Rejected::Error { .. } => {
+                self.metrics.here().malformed.bump();
+                rejected.write(packet, out);
+                Outcome::Answered
+            }
+        }
+    }
+
+    /// A query longer than any real one: its end is missing, so it is malformed even where its head would pass.
+    fn oversized(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
+        let counters = self.metrics.here();
+        counters.oversized.bump();
+        match Query::parse(packet) {
+            Err(rejected) => self.reject(rejected, packet, out),
+            Ok(query) => {
+                counters.malformed.bump();
+                write(&query, Rcode::FORMERR, None, client, out);
+                Outcome::Answered
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, packet: &[u8], client: &Client, now: Instant, out: &mut Vec<u8>) -> Outcome {
+        let counters = self.metrics.here();
+        counters.refused.bump();
+        if !self.refusals.note(client.address.ip(), now) {
+            counters.dropped_refused.bump();
+            return Outcome::Dropped;
+        }
+        let result = catch_unwind(AssertUnwindSafe(|| match Query::parse(packet) {
+            Ok(query) => {
+                let ede =
+                    Ede { code: Ede::PROHIBITED, text: "this server does not serve your network" };
+                write(&query, Rcode::REFUSED, Some(ede), client, out);
+                Outcome::Refused
+            }
+            Err(rejected) => match self.reject(rejected, packet, out) {
+                Outcome::Answered => Outcome::Refused,
+                other => other,
+            },
+        }));
+        result.unwrap_or_else(|_| self.panicked(packet, client, out))
+    }
+}
+
+/// Writes a response without records.
+fn write(
+    query: &Query<'_>,
+    rcode: Rcode,
+    ede: Option<Ede<'_>>,
+    client: &Client,
+    out: &mut Vec<u8>,
+) {
+    let answer = Answer::empty(query, rcode);
+    Reply {
+        answer: &answer,
+        query,
+        age_secs: 0,
+        ttl_secs_override: None,
+        ede,
+        limit: limit(query, client),
+    }
+    .write(out);
+}
+
+fn limit(query: &Query<'_>, client: &Client) -> usize {
+    match client.transport {
+        Transport::Udp => udp_limit(query),
+        Transport::Tcp => u16::MAX.into(),
+    }
+}
+
+/// The future's result, or `None` when it panicked.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(it)) => Poll::Ready(Some(it)),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn panics_are_caught() {
+        assert_eq!(caught(async { 7 }).await, Some(7));
+        let late = async {
+            tokio::task::yield_now().await;
+            panic!("expected in this test");
+        };
+        assert_eq!(caught::<()>(late).await, None);
+    }
+}

@@ -1,0 +1,208 @@
+//! The fronts: plain DNS over UDP and TCP, and who may use them.
+//!
+//! ```text
+//!   UDP  one thread per core and address      TCP  one task per connection
+//!        recvmmsg ─┐                               read ─┐
+//!                  ▼                                     ▼
+//!   Front::answer: access · parse · proxy.respond_now ── answered ─▶ sendmmsg / write
+//!                  │ later
+//!                  ▼
+//!   Quota (places, fair per client) ─▶ a task: proxy.respond().await ─▶ sendmsg / write
+//! ```
+//!
+//! A front fills in [`crate::dns::Client`], reads the clock, and sends what comes back. Every packet ends in one response or in
+//! one counted drop; [`Server::stop`] answers all that stood in the sockets before it lets go of them.
+
+mod access;
+mod bind;
+mod clock;
+mod connection;
+mod frames;
+mod front;
+mod holder;
+mod interfaces;
+#[cfg(target_os = "linux")]
+mod mmsg;
+#[cfg(any(test, not(target_os = "linux")))]
+mod plain;
+mod prefix;
+mod quota;
+mod refusals;
+#[cfg(test)]
+mod script;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod udp;
+
+pub use access::Access;
+pub use bind::StartError;
+pub use holder::Holder;
+pub use interfaces::reachable_addresses;
+pub use prefix::{Prefix, PrefixError};
+
+use crate::{metrics::Metrics, proxy::Proxy};
+use front::{Front, Responder};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+use udp::{Socket, Worker};
+
+/// What the fronts are told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen, over UDP and TCP each. Port 0 lets the system pick one, the same for both.
+    pub listen: Vec<SocketAddr>,
+    /// UDP threads per address; 0 is one for each core.
+    pub workers: usize,
+    /// Who is served.
+    pub access: Arc<Access>,
+    /// Where to count.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A running server. Dropping it without [`Server::stop`] leaves it running until the process ends.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    front: Arc<Front>,
+    stop: Arc<AtomicBool>,
+    stop_tasks: watch::Sender<bool>,
+    sockets: Vec<Arc<Socket>>,
+    threads: Vec<thread::JoinHandle<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    refresh: JoinHandle<()>,
+}
+
+/// How a stop went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Queries that were still waiting for an answer at the deadline.
+    pub unanswered: u32,
+}
+
+/// Binds every address and starts to serve.
+///
+/// # Errors
+/// Says which address cannot be had, who has it where that can be seen, and what to do.
+pub fn start(config: &Config, proxy: Arc<Proxy>, runtime: &Handle) -> Result<Server, StartError> {
+    start_with(config, Responder::Proxy(proxy), runtime)
+}
+
+fn start_with(
+    config: &Config,
+    responder: Responder,
+    runtime: &Handle,
+) -> Result<Server, StartError> {
+    let workers = match config.workers {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        it => it,
+    };
+    let bound = bind::bind(&config.listen, workers)?;
+    let front = Arc::new(Front::new(
+        responder,
+        Arc::clone(&config.access),
+        Arc::clone(&config.metrics),
+        clock::now(),
+    ));
+    let (stop_tasks, stopped) = watch::channel(false);
+    let (deferred, queue) = mpsc::channel(front::WAITING_MAX as usize);
+    let mut server = Server {
+        addresses: bound.iter().map(|it| it.address).collect(),
+        front: Arc::clone(&front),
+        stop: Arc::new(AtomicBool::new(false)),
+        stop_tasks,
+        sockets: Vec::new(),
+        threads: Vec::new(),
+        tasks: vec![runtime.spawn(udp::dispatch(Arc::clone(&front), queue))],
+        refresh: runtime.spawn(keep_fresh(Arc::clone(&config.access))),
+    };
+    let table = tcp::Table::new();
+    for listener in bound {
+        for socket in listener.udp {
+            server.sockets.push(Arc::clone(&socket));
+            let worker = Worker {
+                front: Arc::clone(&front),
+                socket,
+                deferred: deferred.clone(),
+                stop: Arc::clone(&server.stop),
+            };
+            if let Err(error) = server.spawn(worker) {
+                server.let_go();
+                return Err(StartError::Thread(error));
+            }
+        }
+        let serve =
+            tcp::serve(listener.tcp, Arc::clone(&front), Arc::clone(&table), stopped.clone());
+        server.tasks.push(runtime.spawn(serve));
+    }
+    Ok(server)
+}
+
+impl Server {
+    /// Where it listens, with real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops taking queries, answers those that it has, and ends; waits for that until `within` has passed.
+    pub async fn stop(mut self, within: Duration) -> Stopped {
+        let deadline = Instant::now() + within;
+        self.let_go();
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                // It guards itself against panics; there is nothing to learn from it.
+                let _ = thread.join();
+            }
+        });
+        let _ = timeout_at(deadline, joined).await;
+        // The dispatcher ends after the last worker; then the waiting queries are all there will ever be.
+        for task in &mut self.tasks {
+            if timeout_at(deadline, &mut *task).await.is_err() {
+                task.abort();
+            }
+        }
+        let _ = timeout_at(deadline, self.front.waiting.emptied()).await;
+        Stopped { unanswered: self.front.waiting.taken() }
+    }
+
+    fn spawn(&mut self, worker: Worker) -> std::io::Result<()> {
+        let name = format!("udp-{}", self.threads.len());
+        self.threads.push(thread::Builder::new().name(name).spawn(move || worker.run())?);
+        Ok(())
+    }
+
+    /// Tells everything to finish.
+    fn let_go(&self) {
+        self.stop.store(true, Ordering::Release);
+        for socket in &self.sockets {
+            socket.wake();
+        }
+        self.stop_tasks.send_replace(true);
+        self.refresh.abort();
+    }
+}
+
+/// Follows the interfaces as their addresses change.
+async fn keep_fresh(access: Arc<Access>) {
+    let mut ticks =
+        tokio::time::interval_at(Instant::now() + access::REFRESH_EVERY, access::REFRESH_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        access.refresh();
+    }
+}

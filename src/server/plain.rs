@@ -1,0 +1,106 @@
+//! Datagrams one at a time, for systems without `recvmmsg`: the same job as `mmsg.rs`.
+//!
+//! What it cannot do is to tell which address was asked: on a host with several addresses, listen on each instead of on the
+//! wildcard.
+
+use super::{
+    front::Received,
+    udp::{Datagram, PACKET_LEN_MAX, RESPONSE_LEN_USUAL, Sent, Source},
+};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
+
+/// The buffers of one worker: one datagram received and its response.
+pub(super) struct Batch {
+    /// One octet more than the longest query, so that a longer one is noticed.
+    packet: Box<[u8]>,
+    len: usize,
+    peer: Option<SocketAddr>,
+    response: Vec<u8>,
+    queued: Option<SocketAddr>,
+    bound: IpAddr,
+}
+
+impl Batch {
+    /// Buffers for a socket bound to `bound`.
+    pub(super) fn new(bound: IpAddr) -> Self {
+        Self {
+            packet: vec![0; PACKET_LEN_MAX + 1].into(),
+            len: 0,
+            peer: None,
+            response: Vec::with_capacity(RESPONSE_LEN_USUAL),
+            queued: None,
+            bound,
+        }
+    }
+
+    /// Receives one datagram. With `wait`, waits for it, as long as the socket's time-out; otherwise, and past that, there may be
+    /// none.
+    pub(super) fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<usize> {
+        self.peer = None;
+        if !wait {
+            socket.set_nonblocking(true)?;
+        }
+        match socket.recv_from(&mut self.packet) {
+            Ok((len, peer)) => {
+                self.len = len;
+                self.peer = Some(peer);
+                Ok(1)
+            }
+            Err(error) => match error.kind() {
+                // A reset is another system's way to say that an earlier response found nobody.
+                io::ErrorKind::WouldBlock
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::Interrupted
+                | io::ErrorKind::ConnectionReset => Ok(0),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Shows the datagram to `respond`; where that returns `true`, the buffer holds a response to send.
+    pub(super) fn respond(&mut self, mut respond: impl FnMut(Datagram<'_>, &mut Vec<u8>) -> bool) {
+        let Some(peer) = self.peer.take() else {
+            return;
+        };
+        let len = self.len.min(PACKET_LEN_MAX);
+        let datagram = Datagram {
+            received: Received { packet: &self.packet[..len], cut: self.len > PACKET_LEN_MAX },
+            peer,
+            local: self.bound,
+            source: None,
+        };
+        self.queued = respond(datagram, &mut self.response).then_some(peer);
+    }
+
+    /// Sends the response of the last [`Batch::respond`].
+    pub(super) fn send(&mut self, socket: &UdpSocket) -> Sent {
+        match self.queued.take().map(|peer| socket.send_to(&self.response, peer)) {
+            None => Sent::default(),
+            Some(Ok(_)) => Sent { taken: 1, failed: 0 },
+            Some(Err(_)) => Sent { taken: 0, failed: 1 },
+        }
+    }
+}
+
+/// Nothing to set.
+pub(super) fn prepare(_: &UdpSocket, _: IpAddr) -> io::Result<()> {
+    Ok(())
+}
+
+/// Sends one response; `source` is never known here.
+pub(super) fn send_from(
+    socket: &UdpSocket,
+    response: &[u8],
+    peer: SocketAddr,
+    _: Option<Source>,
+) -> io::Result<()> {
+    socket.send_to(response, peer).map(|_| ())
+}
+
+/// Nothing keeps datagrams away here: the worker reads until there is none.
+pub(super) fn retire(_: &UdpSocket, _: SocketAddr) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! DNS over UDP: one thread per core and address, each with a socket of its own, in batches.
+//!
+//! A turn of the loop is one receive, one reading of the clock, an answer for each datagram, one send. What cannot be answered at
+//! once is copied and goes to [`dispatch`], on the asynchronous side.
+
+use super::{
+    clock,
+    front::{Front, Outcome, Received},
+    quota::Permit,
+};
+use crate::dns::{Client, Transport};
+use std::{
+    io,
+    net::{IpAddr, Shutdown, SocketAddr, UdpSocket},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+
+#[cfg(target_os = "linux")]
+pub(super) use super::mmsg as kernel;
+#[cfg(not(target_os = "linux"))]
+pub(super) use super::plain as kernel;
+
+/// Octets of the longest query that is read whole; longer ones are answered FORMERR.
+pub(super) const PACKET_LEN_MAX: usize = 4096;
+/// Octets that a response buffer has to begin with.
+pub(super) const RESPONSE_LEN_USUAL: usize = 1232;
+/// How long a worker waits for a datagram, or for room to send, before it looks whether it should stop.
+pub(super) const WAIT: Duration = Duration::from_secs(1);
+/// How long a worker rests when its socket fails.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How many queries [`dispatch`] takes at once.
+const DISPATCH_MAX: usize = 64;
+
+/// A datagram as the kernel handed it over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Datagram<'a> {
+    pub(super) received: Received<'a>,
+    pub(super) peer: SocketAddr,
+    /// The address that was asked.
+    pub(super) local: IpAddr,
+    /// From where to send the response, when the socket is bound to the wildcard.
+    pub(super) source: Option<Source>,
+}
+
+/// Where a response leaves from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) address: IpAddr,
+    /// Interface index; 0 where routing picks one.
+    pub(super) interface: u32,
+}
+
+/// What became of a batch of responses.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) taken: u64,
+    pub(super) failed: u64,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    inner: UdpSocket,
+    local: SocketAddr,
+}
+
+impl Socket {
+    /// Makes a bound socket ready to serve.
+    pub(super) fn new(inner: UdpSocket) -> io::Result<Self> {
+        let local = inner.local_addr()?;
+        kernel::prepare(&inner, local.ip())?;
+        inner.set_read_timeout(Some(WAIT))?;
+        inner.set_write_timeout(Some(WAIT))?;
+        Ok(Self { inner, local })
+    }
+
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Wakes the worker that waits on this socket, where the system can; elsewhere it wakes within [`WAIT`].
+    pub(super) fn wake(&self) {
+        // "Not connected" is the answer even where it worked.
+        let _ = socket2::SockRef::from(&self.inner).shutdown(Shutdown::Read);
+    }
+}
+
+/// A query on its way to the asynchronous side.
+#[derive(Debug)]
+pub(super) struct Deferred {
+    packet: Box<[u8]>,
+    client: Client,
+    source: Option<Source>,
+    received: Instant,
+    socket: Arc<Socket>,
+    permit: Permit,
+}
+
+/// What a worker needs.
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    pub(super) front: Arc<Front>,
+    pub(super) socket: Arc<Socket>,
+    pub(super) deferred: mpsc::Sender<Deferred>,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Serves until told to stop, and then until the socket is empty.
+    pub(super) fn run(self) {
+        // What `Front` does is guarded query by query; this guards the loop around it. A worker that ended would leave its share
+        // of the clients without answers, for the kernel goes on handing its socket their queries.
+        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+            self.front.metrics.here().panics.bump();
+        }
+    }
+
+    fn serve(&self) {
+        let mut batch = kernel::Batch::new(self.socket.local.ip());
+        let mut retired = false;
+        loop {
+            let stopping = self.stop.load(Ordering::Acquire);
+            if stopping && !retired {
+                if let Err(error) = kernel::retire(&self.socket.inner, self.socket.local) {
+                    tracing::debug!(%error, "cannot retire the socket; queries of this moment may be lost");
+                }
+                retired = true;
+            }
+            match batch.receive(&self.socket.inner, !stopping) {
+                Ok(0) if stopping => break,
+                Ok(0) => (),
+                Ok(_) => self.turn(&mut batch),
+                Err(error) if stopping => {
+                    tracing::debug!(%error, "cannot receive");
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error, address = %self.socket.local, "cannot receive");
+                    thread::sleep(PAUSE);
+                }
+            }
+        }
+    }
+
+    fn turn(&self, batch: &mut kernel::Batch) {
+        let now = clock::now();
+        let served = self.front.access.load();
+        let mut queries = 0;
+        batch.respond(|datagram, out| {
+            queries += 1;
+            let client =
+                Client { address: datagram.peer, local: datagram.local, transport: Transport::Udp };
+            if datagram.peer.port() == 0 {
+                self.front.metrics.here().dropped_silent.bump();
+                return false;
+            }
+            match self.front.answer(&served, datagram.received, &client, now, out) {
+                Outcome::Answered | Outcome::Refused => true,
+                Outcome::Dropped => false,
+                Outcome::Later => {
+                    self.defer(&datagram, client, now);
+                    false
+                }
+            }
+        });
+        let sent = batch.send(&self.socket.inner);
+        let counters = self.front.metrics.here();
+        counters.queries_udp.add(queries);
+        counters.responses.add(sent.taken);
+        if sent.failed > 0 {
+            counters.send_failed.add(sent.failed);
+        }
+    }
+
+    fn defer(&self, datagram: &Datagram<'_>, client: Client, now: Instant) {
+        let counters = self.front.metrics.here();
+        let Some(permit) = self.front.waiting.admit(client.address.ip()) else {
+            counters.dropped_overflow.bump();
+            return;
+        };
+        let deferred = Deferred {
+            packet: datagram.received.packet.into(),
+            client,
+            source: datagram.source,
+            received: now,
+            socket: Arc::clone(&self.socket),
+            permit,
+        };
+        match self.deferred.try_send(deferred) {
+            Ok(()) => counters.deferred.bump(),
+            Err(_) => counters.dropped_overflow.bump(),
+        }
+    }
+}
+
+/// Gives each deferred query a task of its own, until every worker has gone. The permits bound how many there are, and
+/// [`super::quota::Quota::emptied`] waits for the last.
+pub(super) async fn dispatch(front: Arc<Front>, mut queue: mpsc::Receiver<Deferred>) {
+    let mut batch = Vec::with_capacity(DISPATCH_MAX);
+    while queue.recv_many(&mut batch, DISPATCH_MAX).await > 0 {
+        for deferred in batch.drain(..) {
+            tokio::spawn(finish(Arc::clone(&front), deferred));
+        }
+    }
+}
+
+async fn finish(front: Arc<Front>, deferred: Deferred) {
+    let Deferred { packet, client, source, received, socket, permit } = deferred;
+    let mut out = Vec::with_capacity(RESPONSE_LEN_USUAL);
+    let outcome = front.answer_later(&packet, &client, received, &mut out).await;
+    if matches!(outcome, Outcome::Answered | Outcome::Refused) {
+        let counters = front.metrics.here();
+        match kernel::send_from(&socket.inner, &out, client.address, source) {
+            Ok(()) => counters.responses.bump(),
+            Err(_) => counters.send_failed.bump(),
+        }
+    }
+    drop(permit);
+}

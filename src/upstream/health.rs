@@ -1,0 +1,249 @@
+//! How an upstream does, learned from the queries it gets anyway: round trips, silence, EDNS, letter case.
+
+use super::message::{Case, Fit};
+use std::{
+    sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// After how many flights without any reply a server counts as silent and others are asked first.
+const SILENT_MAX: u32 = 2;
+
+/// The shortest wait before a query is sent once more.
+const HEDGE_MIN: Duration = Duration::from_millis(150);
+
+/// The longest first wait before a query is sent once more.
+const HEDGE_MAX: Duration = Duration::from_millis(800);
+
+/// How often a server that is silent or was never asked gets a copy of a query.
+const PROBE_SILENT: Duration = Duration::from_secs(1);
+
+/// How often a server that does well, but is not the fastest, gets a copy of a query.
+const PROBE_SLOWER: Duration = Duration::from_secs(10);
+
+/// How long a server that answered only without EDNS is asked without.
+const EDNS_OFF: Duration = Duration::from_mins(10);
+
+/// Replies in the same case after which a server is held to it.
+const CASE_KEPT_MIN: u8 = 8;
+
+/// The server changes the case: queries go out in lower case.
+const CASE_LOST: u8 = u8::MAX;
+
+/// All fields are hints that may be a moment old, so nothing here needs more than relaxed order.
+#[derive(Debug)]
+pub(super) struct Health {
+    born: Instant,
+    /// Smoothed round trip in microseconds; 0 before the first.
+    round_trip_us: AtomicU32,
+    silent: AtomicU32,
+    /// Milliseconds since `born`, plus 1; 0 for never.
+    probed_ms: AtomicU64,
+    edns_off_until_ms: AtomicU64,
+    /// Replies that kept the case, up to [`CASE_KEPT_MIN`], or [`CASE_LOST`].
+    case: AtomicU8,
+}
+
+impl Health {
+    pub(super) const fn new(born: Instant) -> Self {
+        Self {
+            born,
+            round_trip_us: AtomicU32::new(0),
+            silent: AtomicU32::new(0),
+            probed_ms: AtomicU64::new(0),
+            edns_off_until_ms: AtomicU64::new(0),
+            case: AtomicU8::new(0),
+        }
+    }
+
+    fn ms(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.born).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A believable reply came, so long after its query was first sent.
+    #[inline]
+    pub(super) fn answered(&self, after: Duration) {
+        let sample = u32::try_from(after.as_micros()).unwrap_or(u32::MAX).max(1);
+        let old = self.round_trip_us.load(Relaxed);
+        // Down faster than up: a slow reply is as often a slow name as a slow server.
+        let new = match old {
+            0 => sample,
+            _ if sample < old => old - (old - sample).div_ceil(4),
+            _ => old + (sample - old) / 8,
+        };
+        if new != old {
+            self.round_trip_us.store(new, Relaxed);
+        }
+        if self.silent.load(Relaxed) != 0 {
+            self.silent.store(0, Relaxed);
+        }
+    }
+
+    /// A flight waited in vain for as long as it should.
+    pub(super) fn missed(&self) {
+        let _ = self.silent.fetch_update(Relaxed, Relaxed, |it| it.checked_add(1));
+    }
+
+    /// The server is known not to answer now.
+    pub(super) fn unreachable(&self) {
+        self.silent.fetch_max(SILENT_MAX, Relaxed);
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent.load(Relaxed) >= SILENT_MAX
+    }
+
+    /// Whether the server has answered, and lately.
+    pub(super) fn is_sound(&self) -> bool {
+        self.round_trip_us.load(Relaxed) != 0 && !self.is_silent()
+    }
+
+    /// Orders servers: those that answer before those that do not, then by round trip; unknown ones as if they were average.
+    #[inline]
+    pub(super) fn rank(&self) -> (bool, u32) {
+        let round_trip = self.round_trip_us.load(Relaxed);
+        (self.is_silent(), if round_trip == 0 { 50_000 } else { round_trip })
+    }
+
+    /// How long to wait for a reply before asking once more.
+    pub(super) fn hedge(&self) -> Duration {
+        let round_trip = Duration::from_micros(self.round_trip_us.load(Relaxed).into());
+        (round_trip * 2).clamp(HEDGE_MIN, HEDGE_MAX)
+    }
+
+    /// Whether a server that is not first now gets a copy of a query, so that its health is known. Says yes once per interval.
+    #[inline]
+    pub(super) fn probe(&self, now: Instant) -> bool {
+        let (last, now_ms) = (self.probed_ms.load(Relaxed), self.ms(now) + 1);
+        let unknown = self.round_trip_us.load(Relaxed) == 0 || self.is_silent();
+        let every = if unknown { PROBE_SILENT } else { PROBE_SLOWER };
+        let due = last == 0 || u128::from(now_ms.saturating_sub(last)) >= every.as_millis();
+        due && self.probed_ms.compare_exchange(last, now_ms, Relaxed, Relaxed).is_ok()
+    }
+
+    pub(super) fn edns(&self, now: Instant) -> bool {
+        let until = self.edns_off_until_ms.load(Relaxed);
+        until == 0 || self.ms(now) >= until
+    }
+
+    /// A query without EDNS was answered where the one with EDNS was not.
+    pub(super) fn edns_off(&self, now: Instant) {
+        let until = self.ms(now + EDNS_OFF);
+        self.edns_off_until_ms.store(until, Relaxed);
+    }
+
+    /// The case of the next query's name.
+    #[inline]
+    pub(super) fn case(&self) -> Case {
+        if self.case.load(Relaxed) == CASE_LOST { Case::LOWER } else { Case::random() }
+    }
+
+    /// Whether a reply is to be believed as far as letter case goes; learns from it.
+    #[inline]
+    pub(super) fn case_fits(&self, fit: Fit) -> bool {
+        let kept = self.case.load(Relaxed);
+        match fit {
+            Fit::Whole => {
+                if kept < CASE_KEPT_MIN {
+                    self.case.store(kept + 1, Relaxed);
+                }
+                true
+            }
+            Fit::OtherCase if kept >= CASE_KEPT_MIN && kept != CASE_LOST => false,
+            Fit::OtherCase => {
+                self.case.store(CASE_LOST, Relaxed);
+                true
+            }
+            Fit::Header | Fit::Foreign => false,
+        }
+    }
+
+    /// A reply over TCP, which nobody forges from afar, shows that the server changes the case after all.
+    pub(super) fn case_lost(&self) {
+        self.case.store(CASE_LOST, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::clock;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn round_trips_are_smoothed() {
+        let health = Health::new(clock::now());
+        assert_eq!(health.hedge(), HEDGE_MIN);
+        health.answered(ms(200));
+        assert_eq!(health.hedge(), ms(400));
+        health.answered(ms(1000));
+        assert_eq!(health.hedge(), ms(600));
+        health.answered(ms(4));
+        assert_eq!(health.hedge(), ms(452));
+        (0..40).for_each(|_| health.answered(ms(1)));
+        assert_eq!(health.hedge(), HEDGE_MIN);
+        health.answered(ms(100_000));
+        assert_eq!(health.hedge(), HEDGE_MAX);
+    }
+
+    #[test]
+    fn silence_ends_with_the_first_reply() {
+        let health = Health::new(clock::now());
+        health.answered(ms(1));
+        health.missed();
+        assert!(!health.is_silent());
+        health.missed();
+        assert!(health.is_silent());
+        assert!(health.rank() > (false, u32::MAX));
+        health.answered(ms(1));
+        assert!(!health.is_silent());
+        health.unreachable();
+        assert!(health.is_silent());
+    }
+
+    #[test]
+    fn probes_are_rare() {
+        let born = clock::now();
+        let health = Health::new(born);
+        let check = |at: u64, expected: bool| assert_eq!(health.probe(born + ms(at)), expected);
+        check(0, true);
+        check(999, false);
+        check(1000, true);
+        health.answered(ms(1));
+        check(3000, false);
+        check(11_000, true);
+        health.unreachable();
+        check(12_000, true);
+    }
+
+    #[test]
+    fn edns_comes_back() {
+        let born = clock::now();
+        let health = Health::new(born);
+        assert!(health.edns(born));
+        health.edns_off(born);
+        assert!(!health.edns(born + EDNS_OFF - ms(1)));
+        assert!(health.edns(born + EDNS_OFF));
+    }
+
+    #[test]
+    fn case_is_demanded_once_it_was_kept() {
+        let health = Health::new(clock::now());
+        for _ in 0..CASE_KEPT_MIN {
+            assert!(health.case_fits(Fit::Whole));
+        }
+        assert!(!health.case_fits(Fit::OtherCase));
+        assert_ne!(health.case(), Case::LOWER);
+        health.case_lost();
+        assert_eq!(health.case(), Case::LOWER);
+        assert!(health.case_fits(Fit::OtherCase));
+
+        let health = Health::new(clock::now());
+        assert!(health.case_fits(Fit::OtherCase));
+        assert_eq!(health.case(), Case::LOWER);
+        assert!(!health.case_fits(Fit::Foreign));
+    }
+}

@@ -1,0 +1,343 @@
+//! One query's way through its upstreams: whom to ask first, when to ask another, what to believe, when to stop.
+
+use super::{
+    FORWARD_MAX, ForwardError, Forwarded, SET_MAX, Strategy, clock,
+    flight::{Boarded, Event, News, Wake},
+    server::Server,
+    shared::Shared,
+};
+use crate::dns::{Answer, Rcode};
+use rand::{RngExt as _, seq::IteratorRandom as _};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// How long an answer that another server may better, a SERVFAIL for one, is held back.
+const SPARE_MAX: Duration = Duration::from_secs(1);
+
+/// The longest wait between two tries. Each is a little longer or shorter by chance, so that queries lost together are not sent
+/// again together, to be lost once more.
+const WAIT_MAX: Duration = Duration::from_millis(800);
+
+/// How long an answer from a port with forged replies waits for the one over TCP.
+const DOUBTFUL_MAX: Duration = Duration::from_secs(1);
+
+pub(super) struct Journey<'a> {
+    shared: &'a Arc<Shared>,
+    servers: &'a [Arc<Server>],
+    strategy: Strategy,
+    boarded: Boarded<'a>,
+    legs: [Leg; SET_MAX],
+    started: Instant,
+    wait: Duration,
+    /// The best of the answers that another server might better.
+    spare: Option<Kept>,
+    /// An answer that is believed when TCP gives none.
+    doubtful: Option<Kept>,
+    failure: ForwardError,
+    /// Every server failed at once and is asked a second time.
+    second_round: bool,
+}
+
+struct Kept {
+    server: usize,
+    answer: Answer,
+    until: Instant,
+}
+
+/// How it goes with one server.
+#[derive(Debug, Clone, Copy, Default)]
+struct Leg {
+    asked: bool,
+    /// A reply may come over UDP, or over TCP where the server is asked that way only.
+    out: bool,
+    /// A reply may come over TCP after something went wrong over UDP.
+    out_tcp: bool,
+    tried_tcp: bool,
+    tried_plain: bool,
+    /// Counted as silent.
+    missed: bool,
+    /// Could not be reached.
+    unreachable: bool,
+}
+
+impl<'a> Journey<'a> {
+    pub(super) fn new(
+        shared: &'a Arc<Shared>,
+        servers: &'a [Arc<Server>],
+        strategy: Strategy,
+        boarded: Boarded<'a>,
+        started: Instant,
+    ) -> Self {
+        Self {
+            shared,
+            servers,
+            strategy,
+            boarded,
+            legs: [Leg::default(); SET_MAX],
+            started,
+            wait: Duration::ZERO,
+            spare: None,
+            doubtful: None,
+            failure: ForwardError::Timeout,
+            second_round: false,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<Forwarded, ForwardError> {
+        self.set_out();
+        loop {
+            let any_out = self.legs.iter().any(|it| it.out || it.out_tcp);
+            if !any_out && !self.may_go_round() {
+                return self.give_up();
+            }
+            let arrived = match self.boarded.flight().next().await {
+                Wake::Event(event) => self.hear(event),
+                Wake::Due => match self.due() {
+                    Due::Wait => None,
+                    Due::Take(kept) => Some(kept),
+                    Due::GiveUp => return self.give_up(),
+                },
+            };
+            if let Some(Kept { server, answer, .. }) = arrived {
+                return Ok(self.forwarded(server, answer));
+            }
+        }
+    }
+
+    fn forwarded(&self, server: usize, answer: Answer) -> Forwarded {
+        Forwarded { answer, server: Arc::clone(&self.servers[server].name) }
+    }
+
+    fn give_up(&mut self) -> Result<Forwarded, ForwardError> {
+        match self.doubtful.take().or_else(|| self.spare.take()) {
+            Some(Kept { server, answer, .. }) => Ok(self.forwarded(server, answer)),
+            None => Err(self.failure),
+        }
+    }
+
+    /// Asks the first server, and those whose health is not known well enough.
+    fn set_out(&mut self) {
+        let now = self.started;
+        if let Some(first) = self.first()
+            && self.ask(first, now)
+        {
+            self.wait = self.servers[first].health.hedge();
+        } else if !self.ask_next(now) {
+            return;
+        }
+        self.boarded.wake_at(now + self.wait);
+        if self.servers.len() == 1 {
+            return;
+        }
+        for at in 0..self.servers.len() {
+            let copy = self.strategy == Strategy::Parallel || self.servers[at].health.probe(now);
+            if copy && !self.legs[at].asked {
+                self.ask(at, now);
+            }
+        }
+    }
+
+    fn first(&self) -> Option<usize> {
+        let servers = self.servers;
+        match self.strategy {
+            _ if servers.len() == 1 => Some(0),
+            Strategy::Fastest | Strategy::Parallel | Strategy::Ordered => self.best(),
+            Strategy::Balance => {
+                let sound = (0..servers.len()).filter(|&at| servers[at].health.is_sound());
+                sound.choose(&mut rand::rng()).or_else(|| self.best())
+            }
+        }
+    }
+
+    /// The best of the servers not asked yet.
+    fn best(&self) -> Option<usize> {
+        let fresh = (0..self.servers.len()).filter(|&at| !self.legs[at].asked);
+        let health = |at: usize| &self.servers[at].health;
+        match self.strategy {
+            Strategy::Ordered => fresh.min_by_key(|&at| (health(at).is_silent(), at)),
+            _ => fresh.min_by_key(|&at| health(at).rank()),
+        }
+    }
+
+    fn ask_next(&mut self, now: Instant) -> bool {
+        while let Some(at) = self.best() {
+            if self.ask(at, now) {
+                self.wait = self.wait.max(self.servers[at].health.hedge());
+                return true;
+            }
+        }
+        false
+    }
+
+    fn ask(&mut self, at: usize, now: Instant) -> bool {
+        let server = &self.servers[at];
+        let edns = server.health.edns(now);
+        let sent = server.send(self.shared, self.boarded.flight(), edns, now);
+        self.legs[at].asked = true;
+        self.legs[at].out = sent.is_ok();
+        self.legs[at].tried_plain |= !edns;
+        if let Err(failure) = sent {
+            self.failed(at, failure);
+        }
+        self.legs[at].out
+    }
+
+    fn ask_tcp(&mut self, at: usize, edns: bool) {
+        if self.legs[at].tried_tcp {
+            return;
+        }
+        self.legs[at].tried_tcp = true;
+        let sent =
+            self.servers[at].send_tcp(self.shared, self.boarded.flight(), edns, clock::now());
+        self.legs[at].out_tcp = sent.is_ok();
+        if let Err(failure) = sent {
+            self.failed(at, failure);
+        }
+    }
+
+    fn failed(&mut self, at: usize, failure: ForwardError) {
+        if matches!(failure, ForwardError::Network(_)) {
+            self.legs[at].unreachable = true;
+            self.servers[at].health.unreachable();
+        }
+        self.failure = failure;
+    }
+
+    fn hear(&mut self, event: Event) -> Option<Kept> {
+        let at = self.servers.iter().position(|it| it.key == event.server)?;
+        let now = clock::now();
+        let edns = !self.legs[at].tried_plain;
+        match event.news {
+            News::Answer(answer) => return self.answer(at, answer, now),
+            News::Doubtful(answer) => {
+                self.legs[at].out = false;
+                if !self.legs[at].out_tcp {
+                    return self.answer(at, answer, now);
+                }
+                let until = now + DOUBTFUL_MAX;
+                self.doubtful = Some(Kept { server: at, answer, until });
+                self.boarded.wake_at(until);
+            }
+            News::Truncated => {
+                self.legs[at].out = false;
+                self.ask_tcp(at, edns);
+            }
+            News::Forged => self.ask_tcp(at, edns),
+            News::NoEdns if self.legs[at].tried_plain => self.legs[at].out = false,
+            News::NoEdns => {
+                self.legs[at].tried_plain = true;
+                let flight = self.boarded.flight();
+                let sent = self.servers[at].send(self.shared, flight, false, now);
+                self.legs[at].out = sent.is_ok();
+            }
+            News::Failed { failure, over_tcp } => {
+                let first_choice = !over_tcp || self.servers[at].ports.is_none();
+                if first_choice {
+                    self.legs[at].out = false;
+                    self.failed(at, failure);
+                } else {
+                    self.legs[at].out_tcp = false;
+                    self.failure = failure;
+                    if self.doubtful.as_ref().is_some_and(|it| it.server == at) {
+                        let kept = self.doubtful.take()?;
+                        return self.answer(at, kept.answer, now);
+                    }
+                }
+            }
+        }
+        self.go_on(at, now);
+        None
+    }
+
+    /// Takes an answer, or keeps it where another server may know better.
+    fn answer(&mut self, at: usize, answer: Answer, now: Instant) -> Option<Kept> {
+        let until = now + SPARE_MAX;
+        let kept = Kept { server: at, answer, until };
+        if !matches!(
+            kept.answer.rcode(),
+            Rcode::SERVFAIL | Rcode::REFUSED | Rcode::NOTIMP | Rcode::FORMERR
+        ) {
+            return Some(kept);
+        }
+        self.legs[at].out = false;
+        self.legs[at].out_tcp = false;
+        self.spare.get_or_insert(kept);
+        self.go_on(at, now);
+        None
+    }
+
+    /// Asks another server when this one has nothing more to give.
+    fn go_on(&mut self, at: usize, now: Instant) {
+        let leg = self.legs[at];
+        if !leg.out && !leg.out_tcp && self.ask_next(now) {
+            self.boarded.wake_at(now + self.wait);
+        }
+    }
+
+    /// Whether servers that could not be reached are asked once more: one that restarts is back in a moment.
+    fn may_go_round(&mut self) -> bool {
+        if self.second_round || self.spare.is_some() || self.doubtful.is_some() {
+            return false;
+        }
+        self.second_round = true;
+        let mut any = false;
+        for leg in self.legs.iter_mut().filter(|it| it.unreachable) {
+            *leg = Leg::default();
+            any = true;
+        }
+        if any {
+            self.boarded.wake_at(clock::now() + Duration::from_millis(200));
+        }
+        any
+    }
+
+    fn due(&mut self) -> Due {
+        let now = clock::now();
+        let deadline = self.started + FORWARD_MAX;
+        if now >= deadline {
+            self.failure = ForwardError::Timeout;
+            return Due::GiveUp;
+        }
+        for kept in [&mut self.doubtful, &mut self.spare] {
+            if let Some(kept) = kept.take_if(|it| it.until <= now) {
+                return Due::Take(kept);
+            }
+        }
+        for (leg, server) in self.legs.iter_mut().zip(self.servers) {
+            if (leg.out || leg.out_tcp) && !leg.missed {
+                leg.missed = true;
+                server.health.missed();
+            }
+        }
+        if !self.ask_next(now) {
+            self.send_again();
+        }
+        self.wait = (self.wait * 2).min(WAIT_MAX);
+        let jitter = rand::rng().random_range(0.75..1.25);
+        let kept = [&self.doubtful, &self.spare].into_iter().flatten().map(|it| it.until);
+        let next =
+            kept.chain([now + self.wait.mul_f32(jitter), deadline]).min().unwrap_or(deadline);
+        self.boarded.wake_at(next);
+        Due::Wait
+    }
+
+    /// Sends the same query once more, from the same port with the same ID, so that no forger has more to aim at.
+    fn send_again(&self) {
+        for (leg, server) in self.legs.iter().zip(self.servers) {
+            if let Some(ports) = &server.ports
+                && leg.out
+                && ports.send_again(self.boarded.flight())
+            {
+                self.shared.counters.resent.fetch_add(1, Relaxed);
+            }
+        }
+    }
+}
+
+enum Due {
+    Wait,
+    Take(Kept),
+    GiveUp,
+}

@@ -1,0 +1,111 @@
+//! Asking others: upstream servers, by which way, which one, and what of their replies is believed.
+//!
+//! [`Upstreams::forward`] takes a question and gives an answer. On its way a query boards a *flight* (`flight`), whose *journey*
+//! (`journey`) decides which server is asked when; the query leaves from one of many random *ports* (`ports`) or over a kept
+//! connection (`tcp`), and the *exchange* (`exchange`), one task for all sockets, checks what comes back and posts the news to
+//! the flight. [`system`] finds the resolvers that the host itself uses, and [`Names`] the names of clients.
+//!
+//! A query costs two system calls, a send and a receive; waiting for readiness is shared by all that are in flight.
+
+mod clock;
+mod exchange;
+#[cfg(test)]
+mod fake;
+mod flight;
+mod health;
+mod journey;
+mod kernel;
+mod message;
+mod names;
+mod own;
+mod pool;
+mod ports;
+mod server;
+mod shared;
+pub mod system;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod url;
+
+pub use exchange::Exchange;
+pub use names::{LOOKUPS_MAX, NAMES_MAX, Names};
+pub use pool::{SetError, Strategy, UnknownStrategy, Upstreams};
+pub use ports::{AGE_MAX, PORTS, USES_MAX};
+pub use shared::{Counts, SERVERS_MAX, SOCKETS_MAX};
+pub use url::{PORT_PLAIN, Url, UrlError};
+
+use crate::{
+    dns::{Answer, class},
+    name::Name,
+};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// How long a query may be on its way. Leaves a client's response a moment to be out within four seconds.
+pub const FORWARD_MAX: Duration = Duration::from_millis(3800);
+
+/// How many queries may be on their way at once, to all upstreams together.
+pub const IN_FLIGHT_MAX: usize = 8192;
+
+/// How many servers one set may have.
+pub const SET_MAX: usize = 16;
+
+/// A question for an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// QNAME.
+    pub name: Name,
+    /// QTYPE.
+    pub qtype: u16,
+    /// QCLASS.
+    pub qclass: u16,
+    /// DO: DNSSEC records wanted.
+    pub dnssec_ok: bool,
+    /// CD: the upstream shall not validate.
+    pub checking_disabled: bool,
+}
+
+impl Ask {
+    /// A question of our own: class IN, no DNSSEC records.
+    pub const fn new(name: Name, qtype: u16) -> Self {
+        Self { name, qtype, qclass: class::IN, dnssec_ok: false, checking_disabled: false }
+    }
+}
+
+/// What an upstream said, and which one.
+#[derive(Debug, Clone)]
+pub struct Forwarded {
+    /// The answer.
+    pub answer: Answer,
+    /// The server's URL.
+    pub server: Arc<str>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ForwardError {
+    /// The set of upstreams is empty.
+    #[error("no upstream is known")]
+    NoUpstream,
+    /// No upstream answered in time.
+    #[error("no upstream answered within {} s", FORWARD_MAX.as_secs_f32())]
+    Timeout,
+    /// No upstream could be reached.
+    #[error("no upstream can be reached: {0}")]
+    Network(io::ErrorKind),
+    /// What upstreams sent could not be read.
+    #[error("the upstream's answer is malformed")]
+    Malformed,
+    /// Too many queries are on their way, or too many sockets open.
+    #[error("too many queries on their way")]
+    Busy,
+}
+
+/// Locks, also after a panic elsewhere: what these locks guard is whole between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,167 @@
+//! `Upstreams`: the servers of one route, asked as one.
+
+use super::{
+    Ask, Counts, Exchange, FORWARD_MAX, ForwardError, Forwarded, PORTS, SET_MAX, Url, clock,
+    journey::Journey, server::Server,
+};
+use crate::dns::Client;
+use arc_swap::ArcSwap;
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+/// How the servers of a set are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// The one with the shortest round trip; the others get a copy now and then, so that a change is noticed.
+    #[default]
+    Fastest,
+    /// All at once; the first good answer wins.
+    Parallel,
+    /// The first that answers, in the order given.
+    Ordered,
+    /// One drawn at random.
+    Balance,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Self; 4] = [Self::Fastest, Self::Parallel, Self::Ordered, Self::Balance];
+
+    /// The word used in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fastest => "fastest",
+            Self::Parallel => "parallel",
+            Self::Ordered => "ordered",
+            Self::Balance => "balance",
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A word that names no strategy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown strategy\nhint: known are `fastest`, `parallel`, `ordered`, `balance`")]
+pub struct UnknownStrategy;
+
+impl FromStr for Strategy {
+    type Err = UnknownStrategy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStrategy> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownStrategy)
+    }
+}
+
+/// Why a set of upstreams cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SetError {
+    /// More than one set holds.
+    #[error("more than {SET_MAX} upstreams in one set")]
+    TooMany,
+    /// More than are known at once.
+    #[error("more than {} upstreams in all", super::SERVERS_MAX)]
+    TooManyInAll,
+}
+
+/// The servers of one route. Cheap to ask from many tasks at once.
+#[derive(Debug)]
+pub struct Upstreams {
+    exchange: Arc<Exchange>,
+    strategy: Strategy,
+    servers: ArcSwap<Vec<Arc<Server>>>,
+}
+
+impl Upstreams {
+    /// A set of servers; an empty one is allowed and answers [`ForwardError::NoUpstream`].
+    pub fn new(
+        exchange: Arc<Exchange>,
+        urls: &[Url],
+        strategy: Strategy,
+    ) -> Result<Self, SetError> {
+        let set = Self { exchange, strategy, servers: ArcSwap::default() };
+        set.replace(urls)?;
+        Ok(set)
+    }
+
+    /// Takes other servers from now on. Those that stay keep their sockets and what is known of them; queries on their way
+    /// end with the servers they started with.
+    pub fn replace(&self, urls: &[Url]) -> Result<(), SetError> {
+        let old = self.servers.load_full();
+        let mut new: Vec<Arc<Server>> = Vec::new();
+        let mut entered = Vec::new();
+        let shared = &self.exchange.shared;
+        let ports = PORTS.min(shared.sockets_max / urls.len().max(1));
+        for url in urls {
+            if new.iter().any(|it| it.url == *url) {
+                continue;
+            }
+            let known = old.iter().find(|it| it.url == *url).map(Arc::clone);
+            let server = match known {
+                _ if new.len() == SET_MAX => Err(SetError::TooMany),
+                Some(server) => Ok(server),
+                None => shared
+                    .enter(|key| Server::new(*url, key, ports))
+                    .inspect(|it| entered.push(Arc::clone(it)))
+                    .ok_or(SetError::TooManyInAll),
+            };
+            match server {
+                Ok(server) => new.push(server),
+                Err(error) => {
+                    entered.iter().for_each(|it| it.retire());
+                    return Err(error);
+                }
+            }
+        }
+        for server in old.iter().filter(|it| !new.iter().any(|new| Arc::ptr_eq(it, new))) {
+            server.retire();
+        }
+        self.servers.store(Arc::new(new));
+        Ok(())
+    }
+
+    /// The servers as URLs, in the order given.
+    pub fn urls(&self) -> Vec<Url> {
+        self.servers.load().iter().map(|it| it.url).collect()
+    }
+
+    /// Asks until an answer can be believed, for [`FORWARD_MAX`] at most.
+    ///
+    /// SERVFAIL, REFUSED, NOTIMP and FORMERR are returned as answers once no server gave a better one.
+    pub async fn forward(&self, ask: &Ask) -> Result<Forwarded, ForwardError> {
+        let servers = self.servers.load_full();
+        if servers.is_empty() {
+            return Err(ForwardError::NoUpstream);
+        }
+        let shared = &self.exchange.shared;
+        let now = clock::now();
+        let Some(boarded) = shared.flights.board(ask, now + FORWARD_MAX, &shared.alarm) else {
+            shared.counters.busy.fetch_add(1, Relaxed);
+            return Err(ForwardError::Busy);
+        };
+        Journey::new(shared, &servers, self.strategy, boarded, now).run().await
+    }
+
+    /// Whether a query came from one of the sockets from which upstreams are asked: a forwarding loop.
+    pub fn is_own(&self, client: &Client) -> bool {
+        self.exchange.is_own(client)
+    }
+
+    /// What happened since the start, in all sets that share the exchange.
+    pub fn counts(&self) -> Counts {
+        self.exchange.counts()
+    }
+}
+
+impl Drop for Upstreams {
+    fn drop(&mut self) {
+        self.servers.load().iter().for_each(|it| it.retire());
+    }
+}

@@ -1,0 +1,88 @@
+//! One upstream: where it is, how it does, and its sockets.
+
+use super::{
+    ForwardError, Url, clock,
+    flight::Flight,
+    health::Health,
+    ports::Ports,
+    shared::Shared,
+    tcp::{Job, Tcp},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) url: Url,
+    /// The URL as text, as answers name it.
+    pub(super) name: Arc<str>,
+    pub(super) key: u16,
+    pub(super) health: Health,
+    /// `None` where the URL says TCP only.
+    pub(super) ports: Option<Ports>,
+    pub(super) tcp: Tcp,
+    leaving: AtomicBool,
+}
+
+impl Server {
+    pub(super) fn new(url: Url, key: u16, ports: usize) -> Self {
+        Self {
+            url,
+            name: url.to_string().into(),
+            key,
+            health: Health::new(clock::now()),
+            ports: match url {
+                Url::Udp(address) => Some(Ports::new(address, key, ports)),
+                Url::Tcp(_) => None,
+            },
+            tcp: Tcp::new(url.address()),
+            leaving: AtomicBool::new(false),
+        }
+    }
+
+    /// Sends a flight's query by the way that the URL names.
+    pub(super) fn send(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        flight: &Arc<Flight>,
+        edns: bool,
+        now: Instant,
+    ) -> Result<(), ForwardError> {
+        match &self.ports {
+            Some(ports) => ports.send(shared, flight, edns, self.health.case(), now),
+            None => self.send_tcp(shared, flight, edns, now),
+        }
+    }
+
+    pub(super) fn send_tcp(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        flight: &Arc<Flight>,
+        edns: bool,
+        now: Instant,
+    ) -> Result<(), ForwardError> {
+        let job = Job { flight: Arc::clone(flight), sent: now, edns, again: false };
+        self.tcp.submit(shared, self, job)
+    }
+
+    /// Says that nobody will ask this server any more.
+    pub(super) fn retire(&self) {
+        self.leaving.store(true, Relaxed);
+    }
+
+    /// Clears what is overdue; true when the server is retired and waits for nothing.
+    pub(super) fn sweep(&self, shared: &Shared, now: Instant) -> bool {
+        let leaving = self.leaving.load(Relaxed);
+        let swept =
+            self.ports.as_ref().map(|it| it.sweep(shared, now, leaving)).unwrap_or_default();
+        if swept.lost {
+            self.health.missed();
+        }
+        leaving && !swept.open
+    }
+}

@@ -1,0 +1,386 @@
+//! The resolvers that the host itself uses, as `resolv.conf` says, and systemd's own file where that names only a stub.
+
+use super::{PORT_PLAIN, Url, url};
+use crate::name::Name;
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::time;
+
+/// How often [`watch`] looks.
+pub const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// How many resolvers are used; the C library stops at three.
+const SERVERS_MAX: usize = 8;
+
+/// How many search domains are used; the C library once stopped at six.
+const SEARCH_MAX: usize = 32;
+
+/// The largest file that is read, in octets.
+const FILE_MAX: u64 = 256 * 1024;
+
+/// Where systemd-resolved listens for the host's own programs.
+const STUBS: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::new(127, 0, 0, 54)];
+
+/// The files that say which resolvers the host uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// What the C library reads.
+    pub resolv_conf: PathBuf,
+    /// The resolvers behind systemd-resolved's stub.
+    pub systemd: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            resolv_conf: "/etc/resolv.conf".into(),
+            systemd: "/run/systemd/resolve/resolv.conf".into(),
+        }
+    }
+}
+
+/// What the host uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct System {
+    /// The resolvers, best first, Squint's own addresses left out; at least one.
+    pub servers: Vec<Url>,
+    /// The search domains in lower case, without trailing dots.
+    pub search: Vec<String>,
+    /// The file that names the resolvers.
+    pub file: PathBuf,
+}
+
+/// Why the host's resolvers are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// A file cannot be read.
+    #[error("cannot read `{}`: {source}\nhint: {HINT}", file.display())]
+    Read {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No resolver is named.
+    #[error("`{}` names no resolver\nhint: {HINT}", file.display())]
+    Empty {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// Only Squint's own addresses are named.
+    #[error("`{}` names only this server itself\nhint: {HINT}", file.display())]
+    OnlyOwn {
+        /// Which file.
+        file: PathBuf,
+    },
+}
+
+const HINT: &str = "name an upstream: `--upstream udp://192.0.2.1`, or `[upstream] servers = [\"udp://192.0.2.1\"]` in `config.toml`";
+
+impl System {
+    /// Reads the files. `own` are the addresses that Squint listens on; they are left out, and so is each address of this
+    /// host where `own` has the wildcard.
+    pub fn read(paths: &Paths, own: &[SocketAddr]) -> Result<Self, SystemError> {
+        let mut file = &paths.resolv_conf;
+        let mut conf = Conf::read(file)?;
+        let is_stub = |it: &SocketAddr| STUBS.iter().any(|stub| it.ip() == *stub);
+        if conf.servers.iter().any(is_stub)
+            && let Ok(behind) = Conf::read(&paths.systemd)
+            && !behind.servers.is_empty()
+        {
+            file = &paths.systemd;
+            conf.servers = behind.servers;
+            if conf.search.is_empty() {
+                conf.search = behind.search;
+            }
+        }
+        let file = file.clone();
+        if conf.servers.is_empty() {
+            return Err(SystemError::Empty { file });
+        }
+        conf.servers.retain(|it| !is_own(*it, own));
+        if conf.servers.is_empty() {
+            return Err(SystemError::OnlyOwn { file });
+        }
+        let servers = conf.servers.into_iter().map(Url::Udp).collect();
+        Ok(Self { servers, search: conf.search, file })
+    }
+}
+
+/// Looks every [`WATCH_EVERY`] whether the host uses other resolvers or search domains than `known`, and tells. While none
+/// can be found, the last good ones stay. Runs until it is dropped.
+pub async fn watch(
+    paths: Paths,
+    own: Vec<SocketAddr>,
+    known: System,
+    mut changed: impl FnMut(&System),
+) {
+    let mut watch = Watch { paths, own, known, warned: false };
+    let mut timer = time::interval(WATCH_EVERY);
+    timer.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        if let Some(system) = watch.look() {
+            changed(system);
+        }
+    }
+}
+
+struct Watch {
+    paths: Paths,
+    own: Vec<SocketAddr>,
+    known: System,
+    warned: bool,
+}
+
+impl Watch {
+    /// Reads again, since a file that is small costs as much to read as to ask whether it changed, and the host's own
+    /// addresses change without it. Gives what is new.
+    fn look(&mut self) -> Option<&System> {
+        match System::read(&self.paths, &self.own) {
+            Ok(system) => {
+                self.warned = false;
+                if system == self.known {
+                    return None;
+                }
+                self.known = system;
+                Some(&self.known)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.warned, true) {
+                    tracing::warn!("{error}; the resolvers known before stay");
+                }
+                None
+            }
+        }
+    }
+}
+
+/// What a `resolv.conf` says, as far as it concerns us.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Conf {
+    servers: Vec<SocketAddr>,
+    search: Vec<String>,
+}
+
+impl Conf {
+    fn read(file: &Path) -> Result<Self, SystemError> {
+        let read = fs::metadata(file).and_then(|it| {
+            if it.len() > FILE_MAX {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            fs::read(file)
+        });
+        match read {
+            Ok(octets) => Ok(Self::parse(&String::from_utf8_lossy(&octets))),
+            Err(source) => Err(SystemError::Read { file: file.to_owned(), source }),
+        }
+    }
+
+    /// Reads what resolv.conf(5) describes: the last of `domain` and `search` counts; lines that make no sense are passed over,
+    /// as the C library does.
+    fn parse(text: &str) -> Self {
+        let mut conf = Self::default();
+        for line in text.lines() {
+            if line.starts_with(['#', ';']) {
+                continue;
+            }
+            let mut words = line.split_ascii_whitespace();
+            match words.next() {
+                Some("nameserver") => {
+                    let server = words.next().and_then(address);
+                    let server = server.filter(|it| !conf.servers.contains(it));
+                    if conf.servers.len() < SERVERS_MAX {
+                        conf.servers.extend(server);
+                    }
+                }
+                Some("domain") => conf.search = words.take(1).filter_map(domain).collect(),
+                Some("search") => {
+                    conf.search = words.filter_map(domain).take(SEARCH_MAX).collect();
+                }
+                _ => (),
+            }
+        }
+        conf
+    }
+}
+
+/// An address as `nameserver` names it, zone included. The wildcard stands for this host, as the C library takes it.
+fn address(text: &str) -> Option<SocketAddr> {
+    let found = match text.parse::<Ipv4Addr>() {
+        Ok(ip) => SocketAddr::from((ip, PORT_PLAIN)),
+        Err(_) => url::with_scope(text, PORT_PLAIN)?,
+    };
+    let ip = match found.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip if ip.is_multicast() => return None,
+        _ => return Some(found),
+    };
+    Some(SocketAddr::new(ip, PORT_PLAIN))
+}
+
+/// A search domain; the root and what is no name are passed over.
+fn domain(text: &str) -> Option<String> {
+    Name::parse(text).ok().map(|it| it.text()).filter(|it| !it.is_empty())
+}
+
+/// Whether a server is one of the listeners in `own`.
+fn is_own(server: SocketAddr, own: &[SocketAddr]) -> bool {
+    let ip = server.ip().to_canonical();
+    own.iter().filter(|it| it.port() == server.port()).any(|listener| {
+        let listens_on = listener.ip().to_canonical();
+        let everywhere = match listens_on {
+            IpAddr::V4(any) => any.is_unspecified() && ip.is_ipv4(),
+            IpAddr::V6(any) => any.is_unspecified(),
+        };
+        listens_on == ip || (everywhere && is_local(server))
+    })
+}
+
+/// Whether an address belongs to this host: nobody may bind to another's.
+fn is_local(mut address: SocketAddr) -> bool {
+    address.set_port(0);
+    UdpSocket::bind(address).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn files_are_read_as_the_manual_says() {
+        let check = |text: &str, servers: &[&str], search: &[&str]| {
+            let conf = Conf::parse(text);
+            let got: Vec<_> = conf.servers.iter().map(ToString::to_string).collect();
+            assert_eq!((got, conf.search), (owned(servers), owned(search)), "{text}");
+        };
+        check("", &[], &[]);
+        check("nameserver 192.0.2.1\n", &["192.0.2.1:53"], &[]);
+        check(
+            "# a\n; b\nnameserver\t192.0.2.1\r\nnameserver 2001:db8::1 # why\noptions ndots:5 edns0\n",
+            &["192.0.2.1:53", "[2001:db8::1]:53"],
+            &[],
+        );
+        check("nameserver 192.0.2.1\nnameserver 192.0.2.1", &["192.0.2.1:53"], &[]);
+        check("nameserver fe80::1%7", &["[fe80::1%7]:53"], &[]);
+        check("nameserver fe80::1%no-such-interface\nnameserver", &[], &[]);
+        check("nameserver dns.example\nnameserver 192.0.2.1:53\nnameservers 192.0.2.1", &[], &[]);
+        check("nameserver 0.0.0.0\nnameserver ::", &["127.0.0.1:53", "[::1]:53"], &[]);
+        check("nameserver 224.0.0.251", &[], &[]);
+        check("search Corp.Example. lab.example", &[], &["corp.example", "lab.example"]);
+        check("domain a.example b.example\nsearch b.example", &[], &["b.example"]);
+        check("search b.example\ndomain a.example", &[], &["a.example"]);
+        check("search . a..b corp.example", &[], &["corp.example"]);
+    }
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    /// A folder with both files; `None` leaves one out.
+    fn files(resolv_conf: Option<&str>, systemd: Option<&str>) -> (tempfile::TempDir, Paths) {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths {
+            resolv_conf: dir.path().join("resolv.conf"),
+            systemd: dir.path().join("systemd.conf"),
+        };
+        for (file, text) in [(&paths.resolv_conf, resolv_conf), (&paths.systemd, systemd)] {
+            if let Some(text) = text {
+                fs::write(file, text).unwrap();
+            }
+        }
+        (dir, paths)
+    }
+
+    #[test]
+    fn the_resolvers_behind_a_stub_are_used() {
+        let check = |resolv_conf: &str, systemd: Option<&str>, expected: &[&str]| {
+            let (_dir, paths) = files(Some(resolv_conf), systemd);
+            let system = System::read(&paths, &[]).unwrap();
+            let got: Vec<_> = system.servers.iter().map(ToString::to_string).collect();
+            assert_eq!(got, owned(expected));
+            system
+        };
+        let stub = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch lan\n";
+        let behind = Some("nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch corp.example\n");
+        let system = check(stub, behind, &["udp://192.0.2.1:53", "udp://192.0.2.2:53"]);
+        assert_eq!(system.search, ["lan"]);
+        assert!(system.file.ends_with("systemd.conf"));
+        let system =
+            check("nameserver 127.0.0.54\n", behind, &["udp://192.0.2.1:53", "udp://192.0.2.2:53"]);
+        assert_eq!(system.search, ["corp.example"]);
+        check(stub, None, &["udp://127.0.0.53:53"]);
+        check(stub, Some("# nothing yet\n"), &["udp://127.0.0.53:53"]);
+        let system = check("nameserver 192.0.2.9\n", behind, &["udp://192.0.2.9:53"]);
+        assert!(system.file.ends_with("resolv.conf"));
+    }
+
+    #[test]
+    fn own_addresses_are_left_out() {
+        let check = |server: &str, own: &str, expected: bool| {
+            let server: Url = server.parse().unwrap();
+            assert_eq!(is_own(server.address(), &[own.parse().unwrap()]), expected);
+        };
+        check("127.0.0.1", "127.0.0.1:53", true);
+        check("127.0.0.1", "127.0.0.1:5300", false);
+        check("127.0.0.1", "127.0.0.2:53", false);
+        check("127.0.0.9", "0.0.0.0:53", true);
+        check("127.0.0.9", "[::]:53", true);
+        check("::ffff:127.0.0.9", "127.0.0.9:53", true);
+        check("192.0.2.1", "0.0.0.0:53", false);
+        check("192.0.2.1", "[::]:53", false);
+        check("2001:db8::1", "0.0.0.0:53", false);
+    }
+
+    #[test]
+    fn nothing_left_says_why() {
+        let check = |resolv_conf: Option<&str>, expected: &str| {
+            let (_dir, paths) = files(resolv_conf, None);
+            let own = ["127.0.0.1:53".parse().unwrap()];
+            let error = System::read(&paths, &own).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("--upstream"), "{error}");
+        };
+        check(None, "cannot read");
+        check(Some("search corp.example\n"), "names no resolver");
+        check(Some("nameserver 127.0.0.1\n"), "only this server itself");
+    }
+
+    #[test]
+    fn changes_are_noticed_and_the_last_good_set_stays() {
+        let (_dir, paths) = files(Some("nameserver 192.0.2.1\n"), None);
+        let own = vec!["127.0.0.1:53".parse().unwrap()];
+        let known = System::read(&paths, &own).unwrap();
+        let file = paths.resolv_conf.clone();
+        let mut watch = Watch { paths, own, known, warned: false };
+        let mut check = |text: &str, expected: Option<&str>| {
+            // As DHCP clients do: a new file takes the old one's place.
+            let new = file.with_extension("new");
+            fs::write(&new, text).unwrap();
+            fs::rename(&new, &file).unwrap();
+            let got = watch.look().map(|it| it.servers[0].to_string());
+            assert_eq!(got.as_deref(), expected);
+        };
+        check("nameserver 192.0.2.1\n", None);
+        check("nameserver 192.0.2.2\n", Some("udp://192.0.2.2:53"));
+        check("nameserver 127.0.0.1\n", None);
+        check("", None);
+        check("nameserver 192.0.2.2\n", None);
+        check("nameserver 127.0.0.1\nnameserver 192.0.2.3\n", Some("udp://192.0.2.3:53"));
+        check("nameserver 192.0.2.3\nsearch lan\n", Some("udp://192.0.2.3:53"));
+        assert_eq!(watch.known.search, ["lan"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read(text in "(nameserver|search|domain|#)?[ \\PC\n]{0,60}") {
+            let conf = Conf::parse(&text);
+            prop_assert!(conf.servers.len() <= SERVERS_MAX && conf.search.len() <= SEARCH_MAX);
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! Whole exchanges against a scripted upstream.
+
+use super::{
+    fake::{Fake, Heard, Said, address, answer, changed, framed, question_end, rcode},
+    *,
+};
+use crate::dns::{Client, Rcode, Transport, rtype};
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+};
+use tokio::time::{Instant, timeout};
+
+fn ask(name: &str) -> Ask {
+    Ask::new(Name::parse(name).unwrap(), rtype::A)
+}
+
+fn upstreams(urls: &[Url]) -> Upstreams {
+    Upstreams::new(Exchange::start().unwrap(), urls, Strategy::Fastest).unwrap()
+}
+
+/// The last octet of the address that an answer holds, or 0.
+fn last(forwarded: &Forwarded) -> u8 {
+    match forwarded.answer.addresses().next() {
+        Some(std::net::IpAddr::V4(it)) => it.octets()[3],
+        _ => 0,
+    }
+}
+
+/// Asks a scripted upstream once and expects 192.0.2.`expected`; gives the counts for a second look.
+async fn check_with(fake: Fake, expected: u8) -> (Counts, Vec<Heard>) {
+    let upstreams = upstreams(&[fake.udp()]);
+    let forwarded = timeout(Duration::from_secs(3), upstreams.forward(&ask("www.example"))).await;
+    let forwarded = forwarded.unwrap().unwrap();
+    assert_eq!(last(&forwarded), expected);
+    assert_eq!(*forwarded.server, *fake.udp().to_string());
+    (upstreams.counts(), fake.heard())
+}
+
+async fn check(
+    expected: u8,
+    script: impl Fn(&Heard) -> Vec<Said> + Send + Sync + 'static,
+) -> (Counts, Vec<Heard>) {
+    check_with(Fake::start(script).await, expected).await
+}
+
+#[tokio::test]
+async fn a_query_is_answered() {
+    let (counts, heard) = check(1, |it| vec![Said::Now(address(&it.packet, 1))]).await;
+    assert_eq!((counts.queries_udp, counts.replies, counts.forged), (1, 1, 0));
+    assert_eq!(heard.len(), 1);
+}
+
+#[tokio::test]
+async fn a_wrong_id_moves_the_query_to_tcp() {
+    let (counts, heard) = check(9, |it| {
+        if it.tcp {
+            return vec![Said::After(30, address(&it.packet, 9))];
+        }
+        let forged = changed(address(&it.packet, 66), |it| it[0] ^= 1);
+        vec![Said::Now(forged), Said::Now(address(&it.packet, 66))]
+    })
+    .await;
+    assert_eq!(counts.forged, 1);
+    assert_eq!(heard.iter().map(|it| it.tcp).collect::<Vec<_>>(), [false, true]);
+}
+
+/// What no server would say comes first; then the right answer. TCP is refused, so nothing else can help.
+#[tokio::test]
+async fn junk_is_ignored_while_waiting_for_the_reply() {
+    let check = async |forged: u64, change: fn(&mut Vec<u8>)| {
+        let fake = Fake::udp_only(move |it| {
+            let junk = changed(address(&it.packet, 66), change);
+            let again = junk.clone();
+            vec![Said::Now(junk), Said::Now(again), Said::After(20, address(&it.packet, 1))]
+        });
+        let (counts, _) = check_with(fake.await, 1).await;
+        assert_eq!(counts.forged, forged);
+    };
+    check(2, |it| it[0] ^= 0x80).await;
+    check(2, |it| it[1] ^= 1).await;
+    check(2, |it| it[2] &= 0x7f).await;
+    check(2, |it| it[2] |= 0x10).await;
+    check(2, |it| it[5] = 2).await;
+    check(2, |it| it[5] = 0).await;
+    check(2, |it| it[13] = b'v').await;
+    check(2, |it| it[26] ^= 1).await;
+    check(2, |it| it[28] ^= 1).await;
+    check(2, |it| it.truncate(3)).await;
+    check(2, |it| it.truncate(40)).await;
+    check(2, |it| it.truncate(0)).await;
+    check(2, |it| it.extend([0; 7])).await;
+}
+
+#[tokio::test]
+async fn datagrams_from_elsewhere_do_not_count() {
+    let (counts, heard) = check(1, |it| {
+        vec![Said::Elsewhere(address(&it.packet, 66)), Said::After(20, address(&it.packet, 1))]
+    })
+    .await;
+    assert_eq!((counts.forged, counts.late, heard.len()), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn a_truncated_reply_is_fetched_over_tcp() {
+    let (_, heard) = check(2, |it| {
+        let whole = address(&it.packet, 2);
+        vec![Said::Now(if it.tcp { whole } else { changed(whole, |it| it[2] |= 2) })]
+    })
+    .await;
+    assert_eq!(heard.iter().map(|it| it.tcp).collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn a_server_without_edns_is_asked_without() {
+    let check = async |rejection: fn(&[u8]) -> Vec<u8>| {
+        let fake = Fake::udp_only(move |it| {
+            let edns = it.packet[11] == 1;
+            vec![Said::Now(if edns { rejection(&it.packet) } else { address(&it.packet, 3) })]
+        })
+        .await;
+        let upstreams = upstreams(&[fake.udp()]);
+        for _ in 0..3 {
+            assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 3);
+        }
+        let edns: Vec<_> = fake.heard().iter().map(|it| it.packet[11]).collect();
+        assert_eq!(edns, [1, 0, 0, 0]);
+        let counts = upstreams.counts();
+        assert_eq!(counts.forged, 0);
+    };
+    check(|it| rcode(it, 1)).await;
+    check(|it| rcode(it, 4)).await;
+    // A bare header, as old servers send it.
+    check(|it| changed(rcode(it, 1)[..12].to_vec(), |it| it[5] = 0)).await;
+}
+
+#[tokio::test]
+async fn a_rejected_question_does_not_turn_edns_off() {
+    let fake = Fake::udp_only(|it| {
+        let odd = it.packet[13].eq_ignore_ascii_case(&b'o');
+        vec![Said::Now(if odd { rcode(&it.packet, 1) } else { address(&it.packet, 1) })]
+    })
+    .await;
+    let upstreams = upstreams(&[fake.udp()]);
+    let odd = upstreams.forward(&ask("odd.example")).await.unwrap();
+    assert_eq!(odd.answer.rcode(), Rcode::FORMERR);
+    upstreams.forward(&ask("www.example")).await.unwrap();
+    let edns: Vec<_> = fake.heard().iter().map(|it| it.packet[11]).collect();
+    assert_eq!(edns, [1, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_failure_of_one_server_is_not_the_last_word() {
+    let bad = Fake::start(|it| vec![Said::Now(rcode(&it.packet, 2))]).await;
+    let good = Fake::start(|it| vec![Said::After(30, address(&it.packet, 1))]).await;
+    let both = upstreams(&[bad.udp(), good.udp()]);
+    for _ in 0..20 {
+        let forwarded = both.forward(&ask("www.example")).await.unwrap();
+        assert_eq!((last(&forwarded), &*forwarded.server), (1, &*good.udp().to_string()));
+    }
+    let alone = upstreams(&[bad.udp()]);
+    let forwarded = alone.forward(&ask("www.example")).await.unwrap();
+    assert_eq!(forwarded.answer.rcode(), Rcode::SERVFAIL);
+}
+
+#[tokio::test]
+async fn a_failure_is_told_when_no_other_server_speaks() {
+    let refusing = Fake::start(|it| vec![Said::Now(rcode(&it.packet, 5))]).await;
+    let silent = Fake::start(|_| vec![]).await;
+    let upstreams = upstreams(&[refusing.udp(), silent.udp()]);
+    let started = Instant::now();
+    let forwarded = upstreams.forward(&ask("www.example")).await.unwrap();
+    assert_eq!(forwarded.answer.rcode(), Rcode::REFUSED);
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_lost_query_is_sent_again_from_the_same_port() {
+    let (counts, heard) = check(1, |it| match it.nth {
+        0 => vec![],
+        _ => vec![Said::Now(address(&it.packet, 1))],
+    })
+    .await;
+    assert_eq!((counts.queries_udp, counts.resent), (1, 1));
+    assert_eq!((heard[0].from, &heard[0].packet), (heard[1].from, &heard[1].packet));
+}
+
+#[tokio::test]
+async fn a_dead_server_of_several_costs_nothing() {
+    let silent = Fake::start(|_| vec![]).await;
+    let closed = {
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Url::Udp(socket.local_addr().unwrap())
+    };
+    let good = Fake::start(|it| vec![Said::Now(address(&it.packet, 1))]).await;
+    for strategy in Strategy::ALL {
+        let urls = [silent.udp(), closed, good.udp()];
+        let upstreams = Upstreams::new(Exchange::start().unwrap(), &urls, strategy).unwrap();
+        for _ in 0..5 {
+            upstreams.forward(&ask("first.example")).await.unwrap();
+        }
+        let started = Instant::now();
+        for _ in 0..50 {
+            assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 1);
+        }
+        assert!(started.elapsed() < Duration::from_millis(140), "{strategy}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_server_is_left_and_a_recovered_one_found() {
+    let slow = Fake::start(|it| match it.nth {
+        0..30 => vec![Said::After(60, address(&it.packet, 1))],
+        _ => vec![Said::Now(address(&it.packet, 1))],
+    })
+    .await;
+    let fast = Fake::start(|it| vec![Said::After(2, address(&it.packet, 2))]).await;
+    let upstreams = upstreams(&[slow.udp(), fast.udp()]);
+    let mut answers = [0; 3];
+    for _ in 0..50 {
+        let forwarded = upstreams.forward(&ask("www.example")).await.unwrap();
+        answers[usize::from(last(&forwarded))] += 1;
+    }
+    assert!(answers[2] >= 49, "{answers:?}");
+}
+
+#[tokio::test]
+async fn silence_ends_in_time() {
+    let silent = Fake::start(|_| vec![]).await;
+    let upstreams = upstreams(&[silent.udp()]);
+    let started = Instant::now();
+    let error = upstreams.forward(&ask("www.example")).await.unwrap_err();
+    assert_eq!(error, ForwardError::Timeout);
+    assert!(started.elapsed() >= FORWARD_MAX);
+    assert!(started.elapsed() < FORWARD_MAX + Duration::from_millis(150));
+    assert_eq!(upstreams.counts().in_flight, 0);
+    assert!((5..=9).contains(&silent.heard().len()), "{}", silent.heard().len());
+}
+
+#[tokio::test]
+async fn a_closed_port_is_told_soon() {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = Url::Udp(socket.local_addr().unwrap());
+    drop(socket);
+    for url in [url, Url::Tcp(url.address())] {
+        let upstreams = upstreams(&[url]);
+        let started = Instant::now();
+        let error = upstreams.forward(&ask("www.example")).await.unwrap_err();
+        assert_eq!(error, ForwardError::Network(io::ErrorKind::ConnectionRefused));
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+    assert_eq!(
+        upstreams(&[]).forward(&ask("www.example")).await.unwrap_err(),
+        ForwardError::NoUpstream
+    );
+}
+
+#[tokio::test]
+async fn ports_and_ids_are_random_and_short_lived() {
+    const QUERIES: usize = 4000;
+    let fake = Fake::start(|it| vec![Said::Now(address(&it.packet, 1))]).await;
+    let upstreams = upstreams(&[fake.udp()]);
+    for _ in 0..QUERIES {
+        upstreams.forward(&ask("www.example")).await.unwrap();
+    }
+    let mut ids_by_port: HashMap<u16, Vec<[u8; 2]>> = HashMap::new();
+    for heard in fake.heard() {
+        let ids = ids_by_port.entry(heard.from.port()).or_default();
+        ids.push([heard.packet[0], heard.packet[1]]);
+    }
+    assert!(ids_by_port.len() >= PORTS, "{}", ids_by_port.len());
+    let (low, high) = (ids_by_port.keys().min().unwrap(), ids_by_port.keys().max().unwrap());
+    assert!(*low < 4000 && *high > 62_000, "{low} to {high}");
+    let most = ids_by_port.values().map(Vec::len).max().unwrap();
+    assert!(most <= USES_MAX, "{most}");
+    let mut ids: Vec<_> = ids_by_port.into_values().flatten().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert!(ids.len() > QUERIES * 9 / 10);
+    assert!(upstreams.counts().sockets <= PORTS + 8);
+}
+
+#[tokio::test]
+async fn case_is_mixed_and_demanded_where_it_is_kept() {
+    let fake = Fake::start(|it| {
+        let lower = |it: Vec<u8>| {
+            let end = question_end(&it);
+            changed(it, |it| it[12..end - 4].make_ascii_lowercase())
+        };
+        if it.nth < 10 || it.tcp {
+            return vec![Said::Now(address(&it.packet, 1))];
+        }
+        vec![Said::Now(lower(address(&it.packet, 66))), Said::Now(address(&it.packet, 66))]
+    })
+    .await;
+    let upstreams = upstreams(&[fake.udp()]);
+    let name = "a-long-name-with-many-letters.example";
+    for _ in 0..10 {
+        upstreams.forward(&ask(name)).await.unwrap();
+    }
+    let mut names: Vec<_> = fake.heard().iter().map(|it| it.packet[12..].to_vec()).collect();
+    names.dedup();
+    assert!(names.len() > 8);
+    assert_eq!(last(&upstreams.forward(&ask(name)).await.unwrap()), 1);
+    assert_eq!(upstreams.counts().forged, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_folds_case_is_asked_in_lower_case() {
+    let fake = Fake::udp_only(|it| {
+        let end = question_end(&it.packet);
+        let reply = address(&it.packet, 1);
+        vec![Said::Now(changed(reply, |it| it[12..end - 4].make_ascii_lowercase()))]
+    })
+    .await;
+    let upstreams = upstreams(&[fake.udp()]);
+    for _ in 0..3 {
+        upstreams.forward(&ask("a-long-name-with-many-letters.example")).await.unwrap();
+    }
+    let heard = fake.heard();
+    assert!(heard[0].packet[12..50].iter().any(u8::is_ascii_uppercase));
+    assert!(!heard[2].packet[12..50].iter().any(u8::is_ascii_uppercase));
+    assert_eq!(upstreams.counts().forged, 0);
+}
+
+#[tokio::test]
+async fn what_was_asked_is_passed_on_and_what_was_said_is_kept() {
+    let rdata: Vec<u8> = (0..=255).collect();
+    let said = rdata.clone();
+    let fake = Fake::udp_only(move |it| vec![Said::Now(answer(&it.packet, 2, &said))]).await;
+    let upstreams = upstreams(&[fake.udp()]);
+    let ask = Ask {
+        qtype: 65_280,
+        qclass: 3,
+        dnssec_ok: true,
+        checking_disabled: true,
+        ..ask("www.example")
+    };
+    let forwarded = upstreams.forward(&ask).await.unwrap();
+    let records: Vec<_> =
+        forwarded.answer.records().map(|it| (it.rtype, it.ttl, it.rdata.to_vec())).collect();
+    assert_eq!(records, [(65_280, 60, rdata.clone()), (65_280, 60, rdata)]);
+    let heard = fake.heard();
+    let query = crate::dns::Query::parse(&heard[0].packet).unwrap();
+    assert_eq!((query.name.clone(), query.qtype, query.qclass), (ask.name, 65_280, 3));
+    assert!(query.rd && query.cd && query.dnssec_ok());
+    assert_eq!(query.edns.unwrap().udp_size, 1232);
+}
+
+#[tokio::test]
+async fn repeated_and_late_replies_are_not_taken_for_forged_ones() {
+    let fake = Fake::udp_only(|it| {
+        let reply = address(&it.packet, 1);
+        vec![Said::Now(reply.clone()), Said::After(300, reply)]
+    })
+    .await;
+    let late = Fake::udp_only(|it| vec![Said::After(300, address(&it.packet, 2))]).await;
+    let upstreams = upstreams(&[fake.udp(), late.udp()]);
+    assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 1);
+    let seen = async || {
+        while upstreams.counts().late < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(2), seen()).await.unwrap();
+    assert_eq!(upstreams.counts().forged, 0);
+}
+
+#[tokio::test]
+async fn many_queries_share_one_connection() {
+    let fake = Fake::start(|it| {
+        let last = it.packet[13].to_ascii_lowercase() - b'a';
+        let reply = address(&it.packet, last);
+        // The first come last.
+        vec![Said::After(100 - u64::from(last) * 5, reply)]
+    })
+    .await;
+    let upstreams = Arc::new(upstreams(&[fake.tcp()]));
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..16 {
+        let upstreams = Arc::clone(&upstreams);
+        tasks.spawn(async move {
+            let name = format!("{}.example", char::from(b'a' + n));
+            assert_eq!(last(&upstreams.forward(&ask(&name)).await.unwrap()), n);
+        });
+    }
+    tasks.join_all().await;
+    let mut from: Vec<_> = fake.heard().iter().map(|it| it.from).collect();
+    from.dedup();
+    assert_eq!(from.len(), 1);
+    assert_eq!(upstreams.counts().queries_udp, 0);
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_made_anew() {
+    let fake = Fake::start(|it| match it.nth {
+        1 => vec![Said::Close],
+        _ => vec![Said::Now(address(&it.packet, 1))],
+    })
+    .await;
+    let upstreams = upstreams(&[fake.tcp()]);
+    for _ in 0..3 {
+        assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 1);
+    }
+    let ports: Vec<_> = fake.heard().iter().map(|it| it.from.port()).collect();
+    assert_eq!(ports.len(), 4);
+    assert!(ports[0] == ports[1] && ports[1] != ports[2] && ports[2] == ports[3]);
+}
+
+#[tokio::test]
+async fn large_and_split_answers_over_tcp_are_put_together() {
+    let fake = Fake::start(|it| {
+        let reply = answer(&it.packet, 200, &[7; 300]);
+        let frame = framed(&reply);
+        let (first, rest) = frame.split_at(1);
+        let (second, third) = rest.split_at(20_000);
+        [first, second, third].map(|it| Said::Raw(it.to_vec())).into()
+    })
+    .await;
+    let upstreams = upstreams(&[fake.tcp()]);
+    let ask = Ask { qtype: rtype::TXT + 65_000, ..ask("www.example") };
+    let forwarded = upstreams.forward(&ask).await.unwrap();
+    assert_eq!(forwarded.answer.records().count(), 200);
+}
+
+#[tokio::test]
+async fn junk_over_tcp_is_ignored_or_ends_in_an_error() {
+    let fake = Fake::start(|it| {
+        let other = changed(address(&it.packet, 66), |it| it[13] ^= 1);
+        vec![Said::Now(vec![]), Said::Now(other), Said::Now(address(&it.packet, 1))]
+    })
+    .await;
+    let junk = upstreams(&[fake.tcp()]);
+    assert_eq!(last(&junk.forward(&ask("www.example")).await.unwrap()), 1);
+    assert_eq!(junk.counts().forged, 2);
+
+    let fake =
+        Fake::start(|it| vec![Said::Now(changed(address(&it.packet, 1), |it| it.truncate(40)))]);
+    let fake = fake.await;
+    let malformed = upstreams(&[fake.tcp()]);
+    let error = malformed.forward(&ask("www.example")).await.unwrap_err();
+    assert_eq!(error, ForwardError::Malformed);
+}
+
+#[tokio::test]
+async fn our_own_queries_are_known_when_they_return() {
+    let fake = Fake::start(|it| {
+        let whole = address(&it.packet, 2);
+        vec![Said::Now(if it.tcp { whole } else { changed(whole, |it| it[2] |= 2) })]
+    })
+    .await;
+    let upstreams = upstreams(&[fake.udp()]);
+    upstreams.forward(&ask("www.example")).await.unwrap();
+    let heard = fake.heard();
+    let check = |address: SocketAddr, transport, expected| {
+        let client = Client { address, transport, local: address.ip() };
+        assert_eq!(upstreams.is_own(&client), expected, "{client:?}");
+    };
+    check(heard[0].from, Transport::Udp, true);
+    check(heard[1].from, Transport::Tcp, true);
+    check(fake.address, Transport::Udp, false);
+    check(fake.address, Transport::Tcp, false);
+    check(SocketAddr::from(([192, 0, 2, 1], heard[0].from.port())), Transport::Udp, false);
+}
+
+#[tokio::test]
+async fn servers_can_be_replaced() {
+    let one = Fake::start(|it| vec![Said::Now(address(&it.packet, 1))]).await;
+    let two = Fake::start(|it| vec![Said::Now(address(&it.packet, 2))]).await;
+    let upstreams = upstreams(&[one.udp()]);
+    assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 1);
+    upstreams.replace(&[two.udp(), two.udp()]).unwrap();
+    assert_eq!(upstreams.urls(), [two.udp()]);
+    assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 2);
+    let many: Vec<_> = (1..=17).map(|it| Url::Udp(([192, 0, 2, it], 53).into())).collect();
+    assert_eq!(upstreams.replace(&many), Err(SetError::TooMany));
+    assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 2);
+    let gone = async || {
+        while upstreams.counts().sockets > 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(3), gone()).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_queries_at_once_with_losses_are_all_answered() {
+    let fake = Fake::start(|it| match it.nth % 10 {
+        3 => vec![],
+        _ => vec![Said::After(5, address(&it.packet, 1))],
+    })
+    .await;
+    let upstreams = Arc::new(upstreams(&[fake.udp()]));
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..3000 {
+        let upstreams = Arc::clone(&upstreams);
+        tasks.spawn(async move {
+            upstreams.forward(&ask(&format!("n{n}.example"))).await.map(|it| last(&it))
+        });
+    }
+    let answers = tasks.join_all().await;
+    let wrong: Vec<_> = answers.into_iter().filter(|it| *it != Ok(1)).collect();
+    assert_eq!(wrong, []);
+    assert_eq!(upstreams.counts().in_flight, 0);
+    assert_eq!(upstreams.counts().forged, 0);
+}
