@@ -7,9 +7,9 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
-/// How many records wait in one ring at most (about 3 MB). The writer looks every 20 ms, so this holds 400,000 queries
-/// a second for each worker.
-pub const RING_RECORDS_MAX: usize = 8_192;
+/// How many records wait in one ring at most (about 6 MB). The writer looks every 20 ms, and sooner when they are many, so
+/// this holds 800,000 queries a second for each worker.
+pub const RING_RECORDS_MAX: usize = 16_384;
 
 /// How many rings there are at most, whatever the number of workers.
 const RINGS_MAX: usize = 64;
