@@ -33,10 +33,7 @@ pub fn offline_with(config: &Config, search_domains: Vec<String>) -> anyhow::Res
         platforms: Platforms::builtin(),
     });
     let (rules, _reports) = rules(config)?;
-    Ok(Offline {
-        policy: policy(config, knowledge, Arc::new(rules), 1),
-        now: super::clock::unix(),
-    })
+    Ok(Offline { policy: policy(config, knowledge, Arc::new(rules), 1), now: super::clock::unix() })
 }
 
 /// What the look-alike engine is built from.

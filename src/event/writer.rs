@@ -1,7 +1,7 @@
 //! The writer: a thread that empties the rings and appends lines to the files.
 
 use super::{
-    Config, Formatter, Now, RING_RECORDS_MAX, Recorder, files::Files, node_name, recorder::Rings,
+    Config, Formatter, Now, RECORDS_MAX, Recorder, files::Files, node_name, recorder::Rings,
 };
 use std::{
     fmt, io,
@@ -66,7 +66,7 @@ pub fn start(
     if !config.enabled {
         return Ok((Recorder::off(), Writer { thread: None }));
     }
-    let rings = Arc::new(Rings::new(workers, RING_RECORDS_MAX));
+    let rings = Arc::new(Rings::new(workers, RECORDS_MAX));
     let stopping = Arc::new(AtomicBool::new(false));
     let (done_tx, done) = mpsc::channel();
     let mut drain = Drain::new(Arc::clone(&rings), config, client_name, rand::random());
