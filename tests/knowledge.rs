@@ -165,6 +165,10 @@ fn words_have_a_strength_and_a_language() {
     // A brand that is no word must not hide behind the dictionary.
     let brands = table("blocklists/brands.tsv", 5);
     let words: BTreeSet<&str> = words.iter().map(|it| it[0].as_str()).collect();
+    let lures: BTreeSet<&str> = keywords.iter().map(|it| it[0].as_str()).collect();
+    for row in &brands {
+        assert!(!lures.contains(row[0].as_str()), "keywords.tsv: `{}` is a brand", row[0]);
+    }
     for row in brands.iter().filter(|it| !it[4].split(',').any(|flag| flag == "common")) {
         assert!(!words.contains(row[0].as_str()), "{file}: `{}` is a brand", row[0]);
     }
