@@ -23,29 +23,36 @@ pub(super) fn is_cid(label: &str) -> bool {
 /// The gateway that the labels of a name tell; without a CID, `listed` platforms are left to their table.
 #[inline]
 pub(super) fn find(name: &str, listed: bool) -> Option<Hosting<'_>> {
-    let mut start = 0;
-    let mut previous = None;
-    loop {
-        let rest = &name[start..];
-        let dot = rest.find('.')?;
-        let (label, parent) = (&rest[..dot], &rest[dot + 1..]);
-        if is_cid(label) {
-            return by_cid(rest, parent);
+    let bytes = name.as_bytes();
+    let mut starts_label = true;
+    for (start, &byte) in bytes.iter().enumerate() {
+        // Few labels start like a CID or like `ipfs`; only those are read.
+        if starts_label
+            && matches!(byte, b'b' | b'i' | b'k')
+            && let Some(found) = find_at(name, start, listed)
+        {
+            return Some(found);
         }
-        if matches!(label, "ipfs" | "ipns") && !listed && !registrable(parent).is_empty() {
-            return Some(match previous {
-                Some(tenant) => hosting(&name[tenant..], rest),
-                None => Hosting {
-                    platform: rest,
-                    class: Class::IpfsGateway,
-                    scope: Scope::Host,
-                    tenant: "",
-                },
-            });
-        }
-        previous = Some(start);
-        start += dot + 1;
+        starts_label = byte == b'.';
     }
+    None
+}
+
+fn find_at(name: &str, start: usize, listed: bool) -> Option<Hosting<'_>> {
+    let rest = &name[start..];
+    let (label, parent) = rest.split_once('.')?;
+    if is_cid(label) {
+        return by_cid(rest, parent);
+    }
+    if listed || !matches!(label, "ipfs" | "ipns") || registrable(parent).is_empty() {
+        return None;
+    }
+    let Some(head) = name[..start].strip_suffix('.') else {
+        let (class, scope) = (Class::IpfsGateway, Scope::Host);
+        return Some(Hosting { platform: rest, class, scope, tenant: "" });
+    };
+    let tenant = head.rfind('.').map_or(0, |at| at + 1);
+    Some(hosting(&name[tenant..], rest))
 }
 
 /// A CID and its gateway, `ipfs` or `ipns` label included; a registrable domain that looks like a CID is none.

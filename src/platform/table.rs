@@ -60,6 +60,8 @@ pub(super) struct Table {
     nodes: Vec<Node>,
     entries: Vec<Entry>,
     slots: Vec<u32>,
+    /// The keys are compiled in and a name only reads, so that a fixed seed gives nothing away.
+    hasher: FixedState,
 }
 
 const ROOT: u32 = 0;
@@ -70,7 +72,12 @@ impl Table {
         files: &[(Option<Class>, &'static str, &'static str)],
     ) -> Result<Self, TableError> {
         let root = Node { label: "", parent: NONE, entry: NONE, any: NONE };
-        let mut table = Self { nodes: vec![root], entries: Vec::new(), slots: vec![NONE; 1024] };
+        let mut table = Self {
+            nodes: vec![root],
+            entries: Vec::new(),
+            slots: vec![NONE; 1024],
+            hasher: FixedState::default(),
+        };
         for &(class, file, text) in files {
             for (index, line) in text.lines().enumerate() {
                 if line.is_empty() || line.starts_with('#') {
@@ -117,7 +124,7 @@ impl Table {
             *best = (depth, Some(Found { entry, start: end }));
         }
         let Some(stop) = end.checked_sub(1) else { return };
-        let start = name[..stop].rfind('.').map_or(0, |at| at + 1);
+        let start = label_start(name, stop);
         if let Some(child) = self.child(node, &name[start..stop]) {
             self.descend(child, name, start, depth + 1, today, best);
         }
@@ -127,13 +134,22 @@ impl Table {
         }
     }
 
+    #[inline]
+    fn hash(&self, parent: u32, label: &str) -> usize {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u32(parent);
+        hasher.write(label.as_bytes());
+        // Only the low bits pick a slot.
+        (hasher.finish() >> 1) as usize
+    }
+
     fn entry(&self, node: u32) -> Option<&Entry> {
         self.entries.get(self.nodes[node as usize].entry as usize)
     }
 
     #[inline]
     fn child(&self, parent: u32, label: &str) -> Option<u32> {
-        let mut slot = hash(parent, label);
+        let mut slot = self.hash(parent, label);
         loop {
             let node = self.slots[slot & (self.slots.len() - 1)];
             if node == NONE {
@@ -191,7 +207,7 @@ impl Table {
             return;
         }
         let mask = self.slots.len() - 1;
-        let mut slot = hash(parent, label);
+        let mut slot = self.hash(parent, label);
         while self.slots[slot & mask] != NONE {
             slot += 1;
         }
@@ -199,14 +215,10 @@ impl Table {
     }
 }
 
-/// The keys are compiled in and a name only reads, so that a fixed seed gives nothing away.
+/// Where the label that ends at `stop` starts; labels are short, so that a plain loop is the fastest search.
 #[inline]
-fn hash(parent: u32, label: &str) -> usize {
-    let mut hasher = FixedState::default().build_hasher();
-    hasher.write_u32(parent);
-    hasher.write(label.as_bytes());
-    // Only the low bits pick a slot.
-    (hasher.finish() >> 1) as usize
+fn label_start(name: &str, stop: usize) -> usize {
+    name.as_bytes()[..stop].iter().rposition(|&it| it == b'.').map_or(0, |at| at + 1)
 }
 
 fn index(len: usize) -> u32 {

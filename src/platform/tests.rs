@@ -43,6 +43,32 @@ fn names_stand_on_platforms() {
 }
 
 #[test]
+fn the_names_of_the_public_rule_are_classed() {
+    let check = |class: Class, names: &str| {
+        for name in names.split_whitespace() {
+            let tenant = format!("tenant.{name}");
+            let found = Platforms::builtin().find(&tenant, DAY).map(|it| (it.class, it.platform));
+            assert_eq!(found, Some((class, name)));
+        }
+    };
+    check(
+        Class::Shortener,
+        "bit.ly tinyurl.com ow.ly is.gd buff.ly adf.ly cutt.ly rb.gy shorturl.at t.ly tiny.cc rebrand.ly",
+    );
+    check(
+        Class::Paas,
+        "appspot.com azurewebsites.net web.app firebaseapp.com netlify.app vercel.app pages.dev glitch.me replit.app \
+         workers.dev",
+    );
+    check(
+        Class::IpfsGateway,
+        "ipfs.io cloudflare-ipfs.com gateway.pinata.cloud dweb.link cf-ipfs.com nftstorage.link",
+    );
+    let run = Platforms::builtin().find("tenant.a.run.app", DAY).map(|it| it.platform);
+    assert_eq!(run, Some("a.run.app"));
+}
+
+#[test]
 fn other_names_stand_on_none() {
     for name in [
         "",
