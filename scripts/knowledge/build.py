@@ -94,11 +94,12 @@ def brands():
 
 
 def shared(suffixes):
-    """Suffixes under which strangers publish: the private section and the platform tables."""
-    found = set(suffixes.private)
-    for path in sorted((LISTS / "platforms").glob("*.tsv")):
-        found |= {row[0] for row in rows(path)}
-    return found
+    """Suffixes of the private section that no platform table classes: below them stands who registered there, not their owner.
+
+    Names under a classed platform are judged tenant by tenant, so its owner may own it.
+    """
+    platforms = {row[0] for path in sorted((LISTS / "platforms").glob("*.tsv")) for row in rows(path)}
+    return suffixes.private - platforms
 
 
 # Lists of v2fly/domain-list-community by owner, where the list is not named like a label.
@@ -163,6 +164,7 @@ def owners(data, suffixes):
             hold(domain, owner, 1)
     # A suffix that others register or host under says nothing of who owns the names below it.
     foreign = shared(suffixes) | {row[0] for row in rows(LISTS / "infrastructure.tsv")} | {row[0] for row in rows(HERE / "not-owned.txt")}
+    # Blogs under a country's suffix are in no platform table.
     foreign |= {domain for name, domain in rows(data / "brands/v2fly_owner_domains.tsv") if name == "blogspot"}
     lines = []
     for domain, holders in found.items():
@@ -170,7 +172,7 @@ def owners(data, suffixes):
             lines.append(f"{min(holders, key=lambda it: (holders[it], it))}\t{domain}")
     write("owners.tsv", [
         "Other domains of the companies behind the names in brands.tsv, defensive registrations included: owner, domain.",
-        "Domains that brands.tsv names are not repeated; platform, registry and infrastructure suffixes are left out.",
+        "Domains that brands.tsv names are not repeated; registry and infrastructure suffixes are left out.",
         "Sources: v2fly/domain-list-community (MIT), apple/password-manager-resources (MIT), 2factorauth/twofactorauth (MIT),",
         "and facts gathered for this project (scripts/knowledge/owners.tsv); notices in NOTICE.md. Date: 2026-11-24.",
     ], sorted(lines, key=lambda it: it.split("\t")))
@@ -210,7 +212,7 @@ def known_good(data, suffixes):
     ranked = sorted((-points, domain) for domain, points in score.items()
                     if domain not in taken and domain not in drop and not EXEMPT.search(domain))
     write("known-good.txt", [
-        "Sites in wide use: registrable domains, one a line. Domains of brands.tsv and owners.tsv are not repeated, platform suffixes left out.",
+        "Sites in wide use: registrable domains, one a line. Domains of brands.tsv and owners.tsv are not repeated.",
         "Sources: Chromium 150 domains.list (BSD-3-Clause; made from the Chrome UX Report, CC BY-SA 4.0), Majestic Million (CC BY 3.0),",
         "OpenDNS public domain lists, 2factorauth/twofactorauth (MIT), apple/password-manager-resources (MIT), MISP bank-website (CC0);",
         "notices in NOTICE.md. Date: 2026-11-24.",

@@ -164,6 +164,7 @@ impl<W: Write> Run<'_, W> {
             writeln!(self.out, "    {}{note}", reason.finding.why)?;
             let line = policy::silence(reason, host);
             if !line.is_empty() && !reason.overridden {
+                let line = line.replace('\n', "\n                ");
                 writeln!(self.out, "    {faint}to silence: {line}{faint:#}")?;
             }
         }

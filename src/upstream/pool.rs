@@ -165,11 +165,16 @@ impl Upstreams {
         }
         let shared = &self.exchange.shared;
         let now = clock::now();
-        let Some(boarded) = shared.flights.board(ask, now + FORWARD_MAX, &shared.alarm) else {
-            shared.counters.busy.fetch_add(1, Relaxed);
-            return Err(ForwardError::Busy);
+        let forwarded = match shared.flights.board(ask, now + FORWARD_MAX, &shared.alarm) {
+            None => Err(ForwardError::Busy),
+            Some(boarded) => {
+                Journey::new(shared, &servers, self.strategy, boarded, now).run().await
+            }
         };
-        Journey::new(shared, &servers, self.strategy, boarded, now).run().await
+        if forwarded.as_ref().is_err_and(|it| *it == ForwardError::Busy) {
+            shared.counters.busy.fetch_add(1, Relaxed);
+        }
+        forwarded
     }
 
     /// Whether a query came from one of the sockets from which upstreams are asked: a forwarding loop.

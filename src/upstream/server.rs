@@ -66,7 +66,7 @@ impl Server {
         edns: bool,
         now: Instant,
     ) -> Result<(), ForwardError> {
-        let job = Job { flight: Arc::clone(flight), sent: now, edns, again: false };
+        let job = Job { flight: Arc::clone(flight), sent: now, edns, tries: 0 };
         self.tcp.submit(shared, self, job)
     }
 

@@ -61,7 +61,7 @@ pub struct Counts {
     pub forged: u64,
     /// Queries that never got a reply.
     pub unanswered: u64,
-    /// Queries not sent because a limit was reached.
+    /// Queries that failed because a limit was reached.
     pub busy: u64,
     /// Queries on their way now.
     pub in_flight: usize,

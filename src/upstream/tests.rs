@@ -432,6 +432,20 @@ async fn a_broken_connection_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_server_that_closes_after_each_answer_is_put_up_with() {
+    let fake = Fake::start(|it| vec![Said::Now(address(&it.packet, 1)), Said::Close]).await;
+    let upstreams = Arc::new(upstreams(&[fake.tcp()]));
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let upstreams = Arc::clone(&upstreams);
+        tasks.spawn(async move { upstreams.forward(&ask(&format!("n{n}.example"))).await });
+    }
+    for forwarded in tasks.join_all().await {
+        assert_eq!(last(&forwarded.unwrap()), 1);
+    }
+}
+
+#[tokio::test]
 async fn large_and_split_answers_over_tcp_are_put_together() {
     let fake = Fake::start(|it| {
         let reply = answer(&it.packet, 200, &[7; 300]);
@@ -574,7 +588,8 @@ async fn too_many_queries_are_refused_at_once() {
         let first = tasks.join_next().await.unwrap().unwrap();
         assert_eq!(first.unwrap_err(), ForwardError::Busy);
     }
-    assert_eq!(upstreams.counts().in_flight, 2 * USES_MAX);
+    let counts = upstreams.counts();
+    assert_eq!((counts.in_flight, counts.busy), (2 * USES_MAX, USES_MAX as u64));
 }
 
 #[tokio::test]
