@@ -148,7 +148,7 @@ impl Running {
         let proxy = Proxy::new(Parts {
             policy,
             upstreams: Arc::clone(&upstreams),
-            recorder: recorder.clone(),
+            recorder,
             metrics: Arc::clone(&metrics),
             cache_octets_max: CACHE_OCTETS_MAX,
             clock: (clock::monotonic(), clock::unix()),
@@ -171,7 +171,7 @@ impl Running {
             file: &build::describe(&config::find(options.config.as_deref())),
             history: config.history.enabled.then_some(dir.path.as_path()),
         })?;
-        let live = Live { proxy: Arc::clone(&proxy), upstreams, access, recorder };
+        let live = Live { proxy: Arc::clone(&proxy), upstreams, access };
         Ok((
             Self { server, proxy, writer },
             Reloader::new(options.clone(), config.clone(), live, system),
