@@ -2,8 +2,9 @@
 
 use super::{
     banner, build, clock,
+    files::Watched,
     lock::DataDir,
-    reload::{Live, Reloader},
+    reload::{self, Live, Reloader},
     system::HostSystem,
 };
 use crate::{
@@ -68,7 +69,9 @@ impl Options {
 /// Whatever keeps it from starting: a bad file, a held address or directory, no upstream.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
     log_to_stderr();
+    let mut watched = reload::watch_config(options);
     let config = options.config()?;
+    reload::watch_lists(&mut watched, &config);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -78,7 +81,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let dir = DataDir::hold(&path)?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
-    let (running, reloader) = Running::start(options, &config, &dir, &runtime)?;
+    let (running, reloader) = Running::start(options, &config, &dir, &runtime, watched)?;
     runtime.block_on(running.until_stopped(reloader))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(dir);
@@ -121,6 +124,7 @@ impl Running {
         config: &Config,
         dir: &DataDir,
         runtime: &Runtime,
+        watched: Watched,
     ) -> anyhow::Result<(Self, Reloader)> {
         let mut system = HostSystem::read(&config.server.listen);
         let urls = system.servers(config)?;
@@ -174,7 +178,7 @@ impl Running {
         let live = Live { proxy: Arc::clone(&proxy), upstreams, access };
         Ok((
             Self { server, proxy, writer },
-            Reloader::new(options.clone(), config.clone(), live, system),
+            Reloader::new(options.clone(), config.clone(), live, system, watched),
         ))
     }
 
