@@ -180,8 +180,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
         }
         super::evidence::Detail::None
         | super::evidence::Detail::Slip(_)
-        | super::evidence::Detail::Known(_)
-        | super::evidence::Detail::Script(_) => (label.len(), label.common),
+        | super::evidence::Detail::Known(_) => (label.len(), label.common),
     };
     features.set(
         match len {
