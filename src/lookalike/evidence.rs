@@ -59,6 +59,7 @@ features! {
     IdnInside = "idn-inside",
     IdnKnown = "idn-known",
     IdnMarked = "idn-marked",
+    IdnWeak = "idn-weak",
     FoldWhole = "fold-whole",
     FoldToken = "fold-token",
     FoldInside = "fold-inside",

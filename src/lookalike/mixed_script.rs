@@ -108,7 +108,8 @@ fn allowed(c: char) -> bool {
         | '\u{1100}'..='\u{11ff}' | '\u{1c80}'..='\u{1c8f}' | '\u{1e00}'..='\u{1e9b}' | '\u{1f00}'..='\u{1fff}'
         | '\u{a640}'..='\u{a69f}' | '\u{a720}'..='\u{a7ff}' | '\u{2e80}'..='\u{2fdf}' | '\u{31a0}'..='\u{31bf}');
     // Han is open-ended, and what browsers take for honest moves on with Unicode.
-    let later = matches!(c, 'ㄅ'..='ㄭ' | '\u{309a}' | 'ჽ' | 'ჿ' | '\u{259}');
+    let later =
+        matches!(c, 'ㄅ'..='ㄭ' | '\u{1090}'..='\u{1099}' | '\u{309a}' | 'ჽ' | 'ჿ' | '\u{259}');
     later || (!rare && (c.script() == Script::Han || GeneralSecurityProfile::identifier_allowed(c)))
 }
 
