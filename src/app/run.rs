@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 use tokio::{
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::MissedTickBehavior,
 };
 
@@ -81,8 +81,9 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let dir = DataDir::hold(&path)?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
+    let signals = Signals::listen()?;
     let (running, reloader) = Running::start(options, &config, &dir, &runtime, watched)?;
-    runtime.block_on(running.until_stopped(reloader))?;
+    runtime.block_on(running.until_stopped(reloader, signals))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(dir);
     Ok(())
@@ -109,6 +110,24 @@ fn log_to_stderr() {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
+}
+
+/// The signals that are obeyed, from before anybody is told that Squint runs.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Everything that runs.
@@ -182,17 +201,18 @@ impl Running {
         ))
     }
 
-    async fn until_stopped(self, mut reloader: Reloader) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+    async fn until_stopped(
+        self,
+        mut reloader: Reloader,
+        mut signals: Signals,
+    ) -> anyhow::Result<()> {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let by = loop {
             tokio::select! {
-                _ = interrupt.recv() => break "SIGINT",
-                _ = terminate.recv() => break "SIGTERM",
-                _ = hangup.recv() => reloader = reloader.reload("SIGHUP").await,
+                _ = signals.interrupt.recv() => break "SIGINT",
+                _ = signals.terminate.recv() => break "SIGTERM",
+                _ = signals.hangup.recv() => reloader = reloader.reload("SIGHUP").await,
                 _ = look.tick() => reloader = reloader.look().await,
             }
         };
