@@ -23,6 +23,10 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         if evidence.label == NO_LABEL {
             continue;
         }
+        if evidence.features.has(Feature::IdnWhole) {
+            whole_in_other_letters(scan, evidence);
+            continue;
+        }
         reclassify(scan, evidence);
         let mut features = evidence.features;
         surroundings(scan, evidence, &mut features);
@@ -34,6 +38,15 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         interactions(scan, &mut features);
         evidence.features = features;
     }
+}
+
+/// The whole name in other letters needs no surroundings; marks alone on a short or common label may be another language.
+fn whole_in_other_letters(scan: &Scan<'_>, evidence: &mut Evidence) {
+    let label = scan.know.protected.label(evidence.label);
+    let marked = scan.view.alien(evidence.span) == 0;
+    evidence.features.set(Feature::IdnMarked, marked);
+    evidence.features.set(Feature::IdnWeak, marked && (label.len() <= 4 || label.common));
+    evidence.features.set(Feature::Own, label.own);
 }
 
 /// A brand inside a label is more when a dot or a suffix was left out there.
@@ -180,8 +193,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
         }
         super::evidence::Detail::None
         | super::evidence::Detail::Slip(_)
-        | super::evidence::Detail::Known(_)
-        | super::evidence::Detail::Script(_) => (label.len(), label.common),
+        | super::evidence::Detail::Known(_) => (label.len(), label.common),
     };
     features.set(
         match len {

@@ -33,8 +33,6 @@ pub(super) enum Detail {
     Domain(u32),
     /// The well-known site that it reads as, by its number.
     Known(u32),
-    /// What is wrong with a label's characters.
-    Script(super::mixed_script::Oddity),
 }
 
 macro_rules! features {
@@ -61,6 +59,7 @@ features! {
     IdnInside = "idn-inside",
     IdnKnown = "idn-known",
     IdnMarked = "idn-marked",
+    IdnWeak = "idn-weak",
     FoldWhole = "fold-whole",
     FoldToken = "fold-token",
     FoldInside = "fold-inside",
@@ -212,6 +211,18 @@ impl List {
             self.items[self.len] = evidence;
             self.len += 1;
         }
+    }
+
+    /// Keeps what `keep` says.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Evidence) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.len {
+            if keep(&self.items[at]) {
+                self.items[kept] = self.items[at];
+                kept += 1;
+            }
+        }
+        self.len = kept;
     }
 
     pub(super) fn as_slice(&self) -> &[Evidence] {

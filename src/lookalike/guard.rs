@@ -4,6 +4,8 @@
 //! of routers, look-up services, rewriting proxies) and the operator's own domains and search domains; all of them stand in
 //! one map that is asked for every suffix of a name.
 
+use crate::name;
+
 use super::{
     data,
     hash::{Prefixes, Texts},
@@ -63,8 +65,6 @@ impl Guards {
         for (pattern, kind) in infrastructure.chain(carried) {
             let head = pattern.strip_suffix(".*");
             match (head, kind) {
-                // Documentation names stand for delegated ones (RFC 2606).
-                _ if pattern == "example" => (),
                 _ if kind == Kind::Search && !pattern.contains('.') && is_delegated(pattern) => (),
                 (Some(head), Kind::Exempt) if !head.contains('*') => before_country.push(head),
                 (Some(head), Kind::Proxy) if !head.contains('*') => proxies.push(head),
@@ -144,9 +144,9 @@ impl Guards {
     }
 }
 
-/// Whether a top-level label is delegated by the root.
+/// Whether a top-level label is delegated by the root; documentation names stand for delegated ones (RFC 2606).
 pub(super) fn is_delegated(label: &str) -> bool {
-    label == "example" || psl::suffix(label.as_bytes()).is_some_and(|it| it.is_known())
+    label == "example" || name::is_delegated(label)
 }
 
 /// Whether a name ends in labels like the pattern's, `*` standing for one label or a part of it.

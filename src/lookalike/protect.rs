@@ -322,7 +322,7 @@ impl<'a> Builder<'a> {
         for (id, (label, folded)) in (0..).zip(self.labels.iter().zip(&folded)) {
             let text = label.text.as_bytes();
             exact.push((hash(text), id));
-            if text.len() >= 4 {
+            if text.len() >= 2 {
                 folds.push((hash(folded), id));
             }
             if label.typos && !label.text.contains('.') {

@@ -5,7 +5,7 @@ use crate::verdict::Technique;
 use super::{
     Knowledge, combo, context, embedding,
     evidence::{Detail, Evidence, Feature, Features, List},
-    homograph, hyphen, mixed_script, subdomain, tenant_brand, tld_swap, typo,
+    homograph, hyphen, subdomain, tenant_brand, tld_swap, typo,
     view::{Cut, Span, View},
 };
 
@@ -44,17 +44,16 @@ impl Scan<'_> {
     /// Collects all evidence.
     pub(super) fn run(&self, found: &mut List) {
         if self.view.has_idn() {
-            mixed_script::find(self, found);
             homograph::find_known(self, found);
-        }
-        if self.known_good && !self.view.has_idn() {
-            return;
         }
         embedding::find(self, found);
         let matched = self.tokens(found);
         hyphen::find(self, found);
         self.inside(matched, found);
         self.inside_folded(matched, found);
+        if self.known_good {
+            found.retain(|it| self.view.foreign(it.span) > 0);
+        }
         context::complete(self, found);
     }
 
@@ -63,7 +62,7 @@ impl Scan<'_> {
         let mut matched = 0;
         for (at, token) in self.view.tokens().iter().enumerate() {
             let span = token.span;
-            if span.len() < 3 {
+            if span.len() < 3 && !self.view.has_idn() {
                 continue;
             }
             let text = self.view.bytes(span);
@@ -112,7 +111,7 @@ impl Scan<'_> {
         else {
             return false;
         };
-        if span.len() < FOLD_MIN {
+        if span.len() < FOLD_MIN && self.view.foreign(span) == 0 {
             return false;
         }
         let hash = self.view.folded_hashes.of(start, end);
