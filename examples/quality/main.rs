@@ -212,9 +212,9 @@ fn homographs(data: &Path, engine: &Engine) {
 fn list(path: &Path, mode: Option<&str>) {
     let engine = if mode == Some("strict") { strict() } else { Engine::new(&Config::default()) };
     let column = usize::from(
-        path.to_string_lossy().contains("phishing/")
-            || path.to_string_lossy().contains("alexa_100k")
-            || path.to_string_lossy().contains("radar"),
+        ["phishing/", "alexa_100k", "radar", "pdd_"]
+            .iter()
+            .any(|it| path.to_string_lossy().contains(it)),
     );
     for name in names(path, column) {
         let mut found = Vec::new();

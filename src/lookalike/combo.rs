@@ -17,15 +17,27 @@ pub(super) const fn feature(place: Place) -> Feature {
     }
 }
 
-/// Whether a label may count inside a token: not within a longer word, and a common word not at all next to letters that
-/// make no words.
-pub(super) fn may_stand_inside(scan: &Scan<'_>, label: u32, span: Span) -> bool {
-    if scan.view.foreign(span) > 0 {
-        return true;
+/// Whether a label may count inside a token: not within a longer word; in four letters only at an end of it, with nothing but
+/// words and a keyword beside.
+pub(super) fn may_stand_inside(scan: &Scan<'_>, label: u32, token: Span, span: Span) -> bool {
+    let view = scan.view;
+    if view.foreign(span) > 0 {
+        return span.len() > 4;
     }
-    let around = scan.view.labels()[scan.view.label_of(span)];
-    let _ = label;
-    !scan.know.words.inside_word(scan.view, around, span)
+    if span.len() < 5 {
+        let rest = if span.start == token.start {
+            Span { start: span.end, end: token.end }
+        } else if span.end == token.end {
+            Span { start: token.start, end: span.start }
+        } else {
+            return false;
+        };
+        let lures = || scan.know.words.segment(view, rest).is_some_and(|it| it.strong > 0);
+        if scan.know.protected.label(label).common || !lures() {
+            return false;
+        }
+    }
+    !scan.know.words.inside_word(view, view.labels()[view.label_of(span)], span)
 }
 
 #[cfg(test)]

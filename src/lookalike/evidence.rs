@@ -33,6 +33,8 @@ pub(super) enum Detail {
     Domain(u32),
     /// The well-known site that it reads as, by its number.
     Known(u32),
+    /// What reads as a domain is nobody's that is protected.
+    Stranger,
 }
 
 macro_rules! features {
@@ -64,6 +66,7 @@ features! {
     FoldToken = "fold-token",
     FoldInside = "fold-inside",
     FoldDigit = "fold-digit",
+    FoldLeet = "fold-leet",
     FoldPair = "fold-pair",
     FoldLetters = "fold-letters",
     TypoWhole = "typo-whole",
@@ -91,6 +94,7 @@ features! {
     EmbedTail = "embed-tail",
     EmbedGlued = "embed-glued",
     EmbedDashed = "embed-dashed",
+    EmbedSuffix = "embed-suffix",
     Doppelganger = "doppelganger",
     TldSwap = "tld-swap",
     TenantWhole = "tenant-whole",
@@ -112,6 +116,8 @@ features! {
     CommonInside = "common-inside",
     InsideWord = "inside-word",
     InsideShort = "inside-short",
+    InsideMiddle = "inside-middle",
+    InsideOther = "inside-other",
     KeywordStrong = "keyword-strong",
     KeywordWeak = "keyword-weak",
     KeywordElsewhere = "keyword-elsewhere",

@@ -65,7 +65,8 @@ impl Guards {
         for (pattern, kind) in infrastructure.chain(carried) {
             let head = pattern.strip_suffix(".*");
             match (head, kind) {
-                _ if kind == Kind::Search && !pattern.contains('.') && is_delegated(pattern) => (),
+                // Top-level labels that are not delegated are known as such without a list.
+                _ if kind == Kind::Search && !pattern.contains('.') => (),
                 (Some(head), Kind::Exempt) if !head.contains('*') => before_country.push(head),
                 (Some(head), Kind::Proxy) if !head.contains('*') => proxies.push(head),
                 _ if pattern.contains('*') => {
@@ -185,7 +186,7 @@ mod tests {
         let check = |name: &str, expected| assert_eq!(kind(name), expected, "{name}");
         check("amazon.com.edgekey.net", Some(Kind::Exempt));
         check("paypal.com.fritz.box", Some(Kind::Search));
-        check("paypal.com.lan", Some(Kind::Search));
+        check("paypal.com.lan", None);
         check("a.corp.example", Some(Kind::Owned));
         check("a.office.example.net", Some(Kind::Search));
         check("paypal.com.evil.example", None);

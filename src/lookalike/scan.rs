@@ -11,7 +11,7 @@ use super::{
 
 /// Shortest token that is looked up among folded labels, and longest that a slip is looked for.
 const FOLD_MIN: usize = 4;
-const SLIP_MIN: usize = 5;
+const SLIP_MIN: usize = 4;
 const SLIP_MAX: usize = 32;
 
 /// One name under the eyes of every technique.
@@ -48,6 +48,9 @@ impl Scan<'_> {
         }
         embedding::find(self, found);
         let matched = self.tokens(found);
+        if self.cut.platform.is_none() {
+            embedding::find_stranger(self, found);
+        }
         hyphen::find(self, found);
         self.inside(matched, found);
         self.inside_folded(matched, found);
@@ -124,10 +127,13 @@ impl Scan<'_> {
         for id in self.know.protected.folds(hash) {
             let label = self.know.protected.label(id);
             let Some(swaps) = homograph::align(text, label.text.as_bytes()) else { continue };
-            if swaps.count() == 0 {
+            let place = self.place(span);
+            if swaps.count() == 0
+                || swaps.hides(text.len())
+                || !homograph::may_stand(self, place, span)
+            {
                 continue;
             }
-            let place = self.place(span);
             let foreign = self.view.foreign(span) > 0;
             let base = match (place, foreign) {
                 (Place::Whole, true) => Feature::IdnWhole,
@@ -139,8 +145,9 @@ impl Scan<'_> {
             };
             let mut features = Features::of(&[base]);
             features.set(Feature::FoldDigit, swaps.digit);
-            features.set(Feature::FoldPair, swaps.pair && !swaps.digit);
-            features.set(Feature::FoldLetters, !swaps.digit && !swaps.pair);
+            features.set(Feature::FoldLeet, swaps.leet && !swaps.digit);
+            features.set(Feature::FoldPair, swaps.pair && !swaps.digit && !swaps.leet);
+            features.set(Feature::FoldLetters, !swaps.digit && !swaps.leet && !swaps.pair);
             let technique = Technique::Homograph;
             found.push(Evidence { technique, label: id, span, detail: Detail::None, features });
             return true;
@@ -190,7 +197,9 @@ impl Scan<'_> {
                     }
                 }
                 match longest {
-                    Some((label, span)) if combo::may_stand_inside(self, label, span) => {
+                    Some((label, span))
+                        if combo::may_stand_inside(self, label, token.span, span) =>
+                    {
                         self.exact(label, span, found);
                         start = span.end();
                     }
