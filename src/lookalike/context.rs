@@ -5,6 +5,7 @@ use crate::{name::Class, verdict::Technique};
 use super::{
     doppelganger,
     evidence::{Evidence, Feature, Features, List, NO_LABEL},
+    protect::Flags,
     scan::{Place, Scan},
     view::Span,
     words::Strength,
@@ -37,7 +38,8 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         features.set(Feature::OtherBrand, other);
         let token = token_of(scan, evidence.span);
         let middle = token.start < evidence.span.start && evidence.span.end < token.end;
-        interactions(scan, middle, &mut features);
+        let flags = scan.know.protected.label(evidence.label).flags;
+        interactions(scan, flags, middle, &mut features);
         evidence.features = features;
     }
 }
@@ -47,7 +49,7 @@ fn whole_in_other_letters(scan: &Scan<'_>, evidence: &mut Evidence) {
     let label = scan.know.protected.label(evidence.label);
     let marked = scan.view.alien(evidence.span) == 0;
     evidence.features.set(Feature::IdnMarked, marked);
-    evidence.features.set(Feature::IdnWeak, marked && (label.len() <= 4 || label.common));
+    evidence.features.set(Feature::IdnWeak, marked && (label.len() <= 4 || label.flags.common));
     evidence.features.set(Feature::Own, label.own);
 }
 
@@ -191,7 +193,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
         super::evidence::Detail::None
         | super::evidence::Detail::Slip(_)
         | super::evidence::Detail::Known(_)
-        | super::evidence::Detail::Stranger => (label.len(), label.common),
+        | super::evidence::Detail::Stranger => (label.len(), label.flags.common),
     };
     features.set(
         match len {
@@ -215,7 +217,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
 }
 
 /// Features that say more, or less, together.
-fn interactions(scan: &Scan<'_>, middle: bool, features: &mut Features) {
+fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Features) {
     let f = *features;
     let strong = f.has(Feature::KeywordStrong);
     let risky = f.has(Feature::SuffixRisky2) || f.has(Feature::SuffixRisky3);
@@ -223,7 +225,11 @@ fn interactions(scan: &Scan<'_>, middle: bool, features: &mut Features) {
         f.has(Feature::ComboInside) || f.has(Feature::SubInside) || f.has(Feature::TenantInside);
     let short = f.has(Feature::Len5) || f.has(Feature::Len6);
     let lured = strong || f.has(Feature::KeywordElsewhere) || risky || scan.cut.platform.is_some();
-    features.set(Feature::CommonBare, f.has(Feature::Common) && !lured);
+    features.set(Feature::CommonBare, f.has(Feature::Common) && flags.word && !lured);
+    let slipped = f.has(Feature::TypoWhole) || f.has(Feature::TypoToken);
+    features.set(Feature::SlipCrowded, slipped && flags.crowded);
+    let below = f.has(Feature::SubLabel) || f.has(Feature::SubToken) || f.has(Feature::SubInside);
+    features.set(Feature::SubHosted, below && flags.hosted);
     features.set(Feature::CommonInside, f.has(Feature::Common) && inside);
     features.set(Feature::InsideShort, inside && short);
     features.set(Feature::InsideMiddle, inside && middle);

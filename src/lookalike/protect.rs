@@ -26,8 +26,8 @@ pub(super) struct Label {
     pub(super) domain: Box<str>,
     /// The suffixes of its official domains, each after a comma: `,com,co.uk`.
     suffixes: Box<str>,
-    /// It is a word that anybody may use.
-    pub(super) common: bool,
+    /// What the brand list says of it.
+    pub(super) flags: Flags,
     /// The operator named it.
     pub(super) own: bool,
     /// A slip of the keyboard is looked for.
@@ -62,6 +62,21 @@ impl Label {
     pub(super) const fn len(&self) -> usize {
         self.text.len()
     }
+}
+
+/// What the brand list says of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Flags {
+    /// It is also a word, a name or another company's name.
+    pub(super) common: bool,
+    /// It is a word of the dictionary.
+    pub(super) word: bool,
+    /// Its letters arise where two words meet (`fort|icloud`).
+    pub(super) overlap: bool,
+    /// Real sites stand one slip away.
+    pub(super) crowded: bool,
+    /// Customers name hosts of their own after it (`gitlab.company.example`).
+    pub(super) hosted: bool,
 }
 
 /// An official domain, for names that carry it.
@@ -199,7 +214,7 @@ pub(super) struct Builder<'a> {
 struct Entry<'a> {
     domains: &'a [&'a str],
     owner: &'a str,
-    common: bool,
+    flags: Flags,
     own: bool,
 }
 
@@ -227,8 +242,9 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let text = first_label(registrable);
-            let common = self.words.strength(text.as_bytes()).is_some();
-            let entry = Entry { domains: &[&domain], owner: "you", common, own: true };
+            let word = self.words.strength(text.as_bytes()).is_some();
+            let flags = Flags { common: word, word, ..Flags::default() };
+            let entry = Entry { domains: &[&domain], owner: "you", flags, own: true };
             self.add(text, &entry);
             if domain != registrable {
                 self.add(first_label(&domain), &entry);
@@ -241,10 +257,16 @@ impl<'a> Builder<'a> {
     pub(super) fn add_builtin(&mut self) {
         for [text, domains, owner, _, flags] in data::rows(data::BRANDS) {
             let domains: Vec<&str> = domains.split(',').filter(|it| !it.is_empty()).collect();
-            let listed = flags.split(',').any(|it| it == "common");
-            let common = listed || self.words.strength(text.as_bytes()) == Some(Strength::Word);
-            let common = common && !flags.split(',').any(|it| it == "distinct");
-            let entry = Entry { domains: &domains, owner, common, own: false };
+            let word = self.words.strength(text.as_bytes()) == Some(Strength::Word);
+            let has = |flag| flags.split(',').any(|it| it == flag);
+            let flags = Flags {
+                common: word || has("common"),
+                word,
+                overlap: has("overlap"),
+                crowded: has("crowded"),
+                hosted: has("hosted"),
+            };
+            let entry = Entry { domains: &domains, owner, flags, own: false };
             self.add(text, &entry);
             self.count += domains.len();
         }
@@ -253,7 +275,10 @@ impl<'a> Builder<'a> {
             for domain in domains.split(',').map(name::registrable) {
                 let text = first_label(domain);
                 if text.len() >= 6 && self.words.strength(text.as_bytes()).is_none() {
-                    self.add(text, &Entry { domains: &[domain], owner, common: false, own: false });
+                    self.add(
+                        text,
+                        &Entry { domains: &[domain], owner, flags: Flags::default(), own: false },
+                    );
                 }
             }
         }
@@ -296,9 +321,9 @@ impl<'a> Builder<'a> {
             text: text.into(),
             domain: domain.copied().unwrap_or_default().into(),
             suffixes: "".into(),
-            common: entry.common,
+            flags: entry.flags,
             own: entry.own,
-            typos: text.len() >= 4 && !(entry.own && entry.common),
+            typos: text.len() >= 4 && !(entry.own && entry.flags.common),
         });
         self.by_text.insert(text.into(), id);
         id
