@@ -22,7 +22,7 @@ const STEPS: usize = 80;
 
 /// Share of real sites that may be logged, and blocked.
 const LOG_SHARE: f64 = 0.0027;
-const BLOCK_SHARE: f64 = 0.00040;
+const BLOCK_SHARE: f64 = 0.00036;
 /// Share of real sites that slips of the keyboard may log by themselves.
 const TYPO_SHARE: f64 = 0.00022;
 

@@ -127,6 +127,11 @@ impl Swaps {
         self.len
     }
 
+    /// Whether letters of like shape are all that is swapped: i for l, q for g.
+    pub(super) const fn is_letters_only(&self) -> bool {
+        !self.digit && !self.leet && !self.pair
+    }
+
     /// Whether so much is swapped that nobody reads it: numbers, as a rule.
     pub(super) const fn hides(&self, written_len: usize) -> bool {
         2 * self.len > written_len
