@@ -2,8 +2,8 @@
 //! and what one would take instead. `cargo bench --bench judge`.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
-#[path = "../examples/quality/measure.rs"]
-mod measure;
+#[path = "../examples/quality/names.rs"]
+mod names;
 
 use std::{
     collections::HashSet,
@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use measure::{host, names};
+use names::{host, names};
 use squint::{
     lookalike::{Config, Engine},
     name::Host,

@@ -2,15 +2,18 @@
 //! scaled so that 50 and 80 cost what they may among real names. Prints a table with each source left out once.
 #![expect(clippy::print_stdout, reason = "a table for people is what this program is for")]
 
-#[path = "../quality/measure.rs"]
-mod measure;
+#[path = "../quality/names.rs"]
+mod names;
+#[path = "../quality/site.rs"]
+mod site;
 
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
-use measure::{host, names, site};
+use names::{host, names};
+use site::site;
 use squint::lookalike::{Config, Engine};
 
 /// Points that one unit of the logit is worth before scaling.
@@ -302,7 +305,7 @@ fn write_table(path: &Path, table: &Table, model: &Model) {
             word if is_fixed(word) => row.1,
             _ => weight * scale,
         };
-        text.push_str(&format!("\n{}\t{:.0}\t{}", row.0, points, row.2));
+        text.push_str(&format!("\n{}\t{:.0}\t{}", row.0, points + 0.0, row.2));
     }
     std::fs::write(path, text + "\n").expect("the table can be written");
 }

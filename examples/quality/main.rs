@@ -2,13 +2,16 @@
 #![expect(clippy::print_stdout, reason = "a table for people is what this program is for")]
 
 mod measure;
+mod names;
+mod site;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use measure::{BLOCK, Count, LOG, detection, false_positives, host, names};
+use measure::{BLOCK, Count, LOG, detection, false_positives};
+use names::{host, names};
 use squint::lookalike::{Config, Engine};
 
 fn main() {
@@ -200,7 +203,7 @@ fn homographs(data: &Path, engine: &Engine) {
             count.all
         );
     }
-    let real = measure::names(&data.join("benign/idn_benign_dev.tsv"), 0);
+    let real = names::names(&data.join("benign/idn_benign_dev.tsv"), 0);
     let count = false_positives(engine, &real);
     println!(
         "Real names in other scripts: {} logged, {} blocked of {}",

@@ -229,7 +229,9 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
     let slipped = f.has(Feature::TypoWhole) || f.has(Feature::TypoToken);
     features.set(Feature::SlipCrowded, slipped && flags.crowded);
     let below = f.has(Feature::SubLabel) || f.has(Feature::SubToken) || f.has(Feature::SubInside);
-    features.set(Feature::SubHosted, below && flags.hosted);
+    // A dictionary word names hosts of anybody's.
+    let host_word = flags.word && !lured && !f.has(Feature::SuffixFollows);
+    features.set(Feature::SubHosted, below && (flags.hosted || host_word));
     features.set(Feature::CommonInside, f.has(Feature::Common) && inside);
     features.set(Feature::InsideShort, inside && short);
     features.set(Feature::InsideMiddle, inside && middle);

@@ -5,7 +5,7 @@
 //! eye takes for each other are folded together on both sides, in any combination: `rn` m, `vv` w, `cl` d, 0 o, 1 l i.
 //! An equal fold is a candidate; aligning the two texts tells which characters deceive.
 
-use unicode_script::{Script, UnicodeScript};
+use unicode_script::{Script, UnicodeScript as _};
 
 use crate::verdict::Technique;
 
