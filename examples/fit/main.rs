@@ -2,15 +2,18 @@
 //! scaled so that 50 and 80 cost what they may among real names. Prints a table with each source left out once.
 #![expect(clippy::print_stdout, reason = "a table for people is what this program is for")]
 
-#[path = "../quality/measure.rs"]
-mod measure;
+#[path = "../quality/names.rs"]
+mod names;
+#[path = "../quality/site.rs"]
+mod site;
 
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
-use measure::{host, names, site};
+use names::{host, names};
+use site::site;
 use squint::lookalike::{Config, Engine};
 
 /// Points that one unit of the logit is worth before scaling.
@@ -21,8 +24,10 @@ const ROUNDS: usize = 3;
 const STEPS: usize = 80;
 
 /// Share of real sites that may be logged, and blocked.
-const LOG_SHARE: f64 = 0.0030;
-const BLOCK_SHARE: f64 = 0.00032;
+const LOG_SHARE: f64 = 0.0027;
+const BLOCK_SHARE: f64 = 0.00036;
+/// Share of real sites that slips of the keyboard may log by themselves.
+const TYPO_SHARE: f64 = 0.00022;
 
 /// A site with the features of each piece of evidence.
 struct Sample {
@@ -82,7 +87,11 @@ fn read_table(path: &Path) -> Table {
 
 /// Features that the data know too little of: they keep the points of the table.
 fn is_fixed(word: &str) -> bool {
-    word.starts_with("idn-") || matches!(word, "script" | "also" | "own" | "start")
+    word.starts_with("idn-")
+        || matches!(
+            word,
+            "embed-suffix" | "common-bare" | "sub-hosted" | "script" | "also" | "own" | "start"
+        )
 }
 
 fn collect(folder: &Path, table: &Table) -> Data {
@@ -202,7 +211,36 @@ fn fit(data: &Data, table: &Table, left_out: Option<usize>) -> Model {
         }
     }
     thresholds(data, &mut model, left_out);
+    restrain_typos(data, table, &mut model, left_out);
+    thresholds(data, &mut model, left_out);
     model
+}
+
+/// Takes from the weight of slips what they cost over their own share.
+fn restrain_typos(data: &Data, table: &Table, model: &mut Model, left_out: Option<usize>) {
+    let slips: Vec<usize> = (0..table.rows.len())
+        .filter(|&it| matches!(table.rows[it].0.as_str(), "typo-whole" | "typo-token"))
+        .collect();
+    let mut excess: f64 = 0.0;
+    for source in 0..data.sources.len() {
+        let ranked =
+            ["cloudflare", "alexa_100k"].iter().any(|it| data.sources[source].starts_with(it));
+        if !ranked || Some(source) == left_out {
+            continue;
+        }
+        let of = data.samples.iter().filter(|it| it.source == source).map(|it| model.best(it));
+        let is_slip =
+            |features: &[u16]| features.iter().any(|&it| slips.contains(&usize::from(it)));
+        let mut logits: Vec<f64> = of.filter(|it| is_slip(it.0)).map(|it| it.1).collect();
+        logits.sort_by(|a, b| b.total_cmp(a));
+        let place = (TYPO_SHARE * data.sizes[source] as f64) as usize;
+        if let Some(logit) = logits.get(place) {
+            excess = excess.max(logit - model.log_at);
+        }
+    }
+    for at in slips {
+        model.weights[at] -= excess;
+    }
 }
 
 /// Sets the logits of 50 and 80 so that each of the large ranked lists costs no more than it may.
@@ -223,9 +261,10 @@ fn thresholds(data: &Data, model: &mut Model, left_out: Option<usize>) {
             .collect();
         logits.sort_by(|a, b| b.total_cmp(a));
         // Hosts of sites in use repeat their site's name: they may cost a little more.
-        let more = if data.sources[source].starts_with("misp_cisco") { 1.5 } else { 1.0 };
+        let hosts = data.sources[source].starts_with("misp_cisco");
+        let more = |share: f64| if hosts && share == LOG_SHARE { 2.0 } else { 1.0 };
         let at = |share: f64| {
-            let place = (more * share * data.sizes[source] as f64) as usize;
+            let place = (more(share) * share * data.sizes[source] as f64) as usize;
             logits.get(place).copied().unwrap_or(f64::MIN)
         };
         log_at = log_at.max(at(LOG_SHARE));
@@ -262,11 +301,11 @@ fn write_table(path: &Path, table: &Table, model: &Model) {
             {
                 row.1 + old_start - start
             }
-            "script" => row.1 + old_start - start,
+            "script" | "embed-suffix" => row.1 + old_start - start,
             word if is_fixed(word) => row.1,
             _ => weight * scale,
         };
-        text.push_str(&format!("\n{}\t{:.0}\t{}", row.0, points, row.2));
+        text.push_str(&format!("\n{}\t{:.0}\t{}", row.0, points + 0.0, row.2));
     }
     std::fs::write(path, text + "\n").expect("the table can be written");
 }

@@ -33,6 +33,8 @@ pub(super) enum Detail {
     Domain(u32),
     /// The well-known site that it reads as, by its number.
     Known(u32),
+    /// What reads as a domain is nobody's that is protected.
+    Stranger,
 }
 
 macro_rules! features {
@@ -64,6 +66,7 @@ features! {
     FoldToken = "fold-token",
     FoldInside = "fold-inside",
     FoldDigit = "fold-digit",
+    FoldLeet = "fold-leet",
     FoldPair = "fold-pair",
     FoldLetters = "fold-letters",
     TypoWhole = "typo-whole",
@@ -84,6 +87,7 @@ features! {
     SlipLen8 = "slip-len-8",
     SlipLen10 = "slip-len-10",
     SlipWord = "slip-word",
+    SlipCrowded = "slip-crowded",
     Hyphen = "hyphen",
     ComboToken = "combo-token",
     ComboInside = "combo-inside",
@@ -91,6 +95,7 @@ features! {
     EmbedTail = "embed-tail",
     EmbedGlued = "embed-glued",
     EmbedDashed = "embed-dashed",
+    EmbedSuffix = "embed-suffix",
     Doppelganger = "doppelganger",
     TldSwap = "tld-swap",
     TenantWhole = "tenant-whole",
@@ -99,6 +104,7 @@ features! {
     SubLabel = "sub-label",
     SubToken = "sub-token",
     SubInside = "sub-inside",
+    SubHosted = "sub-hosted",
     Len3 = "len-3",
     Len4 = "len-4",
     Len5 = "len-5",
@@ -112,6 +118,8 @@ features! {
     CommonInside = "common-inside",
     InsideWord = "inside-word",
     InsideShort = "inside-short",
+    InsideMiddle = "inside-middle",
+    InsideOther = "inside-other",
     KeywordStrong = "keyword-strong",
     KeywordWeak = "keyword-weak",
     KeywordElsewhere = "keyword-elsewhere",

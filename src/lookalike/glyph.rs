@@ -60,10 +60,8 @@ impl Glyphs {
             }
             let kind = if kind == "diacritic" { Kind::Marked } else { Kind::Lookalike };
             if let Some(reading) = Reading::new(to, kind) {
-                if known.contains_key(&c) {
+                if *known.entry(c).or_insert(reading) != reading {
                     also.insert(c, reading);
-                } else {
-                    known.insert(c, reading);
                 }
             }
         }

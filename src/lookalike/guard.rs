@@ -65,9 +65,10 @@ impl Guards {
         for (pattern, kind) in infrastructure.chain(carried) {
             let head = pattern.strip_suffix(".*");
             match (head, kind) {
-                _ if kind == Kind::Search && !pattern.contains('.') && is_delegated(pattern) => (),
+                // Top-level labels that are not delegated are known as such without a list.
+                _ if kind == Kind::Search && !pattern.contains('.') => (),
                 (Some(head), Kind::Exempt) if !head.contains('*') => before_country.push(head),
-                (Some(head), Kind::Proxy) if !head.contains('*') => proxies.push(head),
+                (Some(head), Kind::Proxy) => proxies.push(head),
                 _ if pattern.contains('*') => {
                     wild.push((pattern.strip_prefix("*.").unwrap_or(pattern), kind));
                 }
@@ -88,6 +89,11 @@ impl Guards {
 
     /// What the longest known suffix of a name is known for, and that suffix. `hashes` are those of the whole name.
     pub(super) fn suffix<'a>(&self, name: &'a str, hashes: &Prefixes) -> Option<(Kind, &'a str)> {
+        for (pattern, kind) in self.wild.iter().filter(|(_, kind)| *kind == Kind::Search) {
+            if ends_like(name, pattern) {
+                return Some((*kind, last_labels(name, pattern.split('.').count())));
+            }
+        }
         let mut start = 0;
         loop {
             if let Some(kind) = self.get(name, hashes, start) {
@@ -118,7 +124,7 @@ impl Guards {
         let mut at = 0;
         for label in own.split('.') {
             // The proxy's label needs a carried name before it.
-            if at > 0 && self.proxies.contains(&label) {
+            if at > 0 && self.proxies.iter().any(|it| like(label, it)) {
                 return Some(&name[at..]);
             }
             at += label.len() + 1;
@@ -155,6 +161,13 @@ fn ends_like(name: &str, pattern: &str) -> bool {
     pattern.rsplit('.').all(|it| labels.next().is_some_and(|label| like(label, it)))
 }
 
+/// The last labels of a name.
+fn last_labels(name: &str, count: usize) -> &str {
+    let dots = name.match_indices('.').map(|(at, _)| at + 1);
+    let skipped = name.split('.').count().saturating_sub(count);
+    &name[dots.take(skipped).last().unwrap_or(0)..]
+}
+
 fn like(label: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         Some((head, tail)) => {
@@ -185,7 +198,8 @@ mod tests {
         let check = |name: &str, expected| assert_eq!(kind(name), expected, "{name}");
         check("amazon.com.edgekey.net", Some(Kind::Exempt));
         check("paypal.com.fritz.box", Some(Kind::Search));
-        check("paypal.com.lan", Some(Kind::Search));
+        check("paypal.com.lan", None);
+        check("paypal.com.hsd1.ca.comcast.net", Some(Kind::Search));
         check("a.corp.example", Some(Kind::Owned));
         check("a.office.example.net", Some(Kind::Search));
         check("paypal.com.evil.example", None);

@@ -7,7 +7,7 @@
 //! script are honest by themselves.
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
-use unicode_script::{Script, UnicodeScript};
+use unicode_script::{Script, UnicodeScript as _};
 use unicode_security::GeneralSecurityProfile;
 
 use super::punycode;
@@ -258,7 +258,7 @@ fn twins(chars: &[char]) -> Option<Oddity> {
     if rest(hiragana, Script::Katakana) {
         return chars.iter().copied().find(hiragana).map(Oddity::Punctuation);
     }
-    rest(katakana, Script::Hiragana).then(|| Oddity::Punctuation('ヘ'))
+    rest(katakana, Script::Hiragana).then_some(Oddity::Punctuation('ヘ'))
 }
 
 /// A script, its letters that look Latin, and the top-level domains where words in it are at home.

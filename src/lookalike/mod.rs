@@ -67,7 +67,7 @@ use weights::Weights;
 use words::Words;
 
 /// Lowest score that is told.
-pub const TOLD_MIN: u8 = 30;
+pub const TOLD_MIN: u8 = 40;
 
 /// What the engine protects and passes over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,7 +295,7 @@ impl Engine {
         }
         scored.sort_by_key(|&(score, _)| std::cmp::Reverse(score));
         let mut score = self.know.weights.combine(&scored);
-        if cut.platform == Some(Class::SaasTenant) {
+        if tenant_brand::is_business(&scan) {
             score = score.min(tenant_brand::BUSINESS_MAX);
         }
         let told = why::Told { know: &self.know, host, cut, view };

@@ -43,6 +43,7 @@ impl Told<'_> {
                 let domain = &self.know.protected.domains[id as usize];
                 domain.shown.as_ref().to_owned()
             }
+            Detail::Stranger => self.view.shown(evidence.span),
             Detail::None | Detail::Slip(_) => {
                 self.know.protected.label(evidence.label).domain.as_ref().to_owned()
             }
@@ -73,6 +74,11 @@ impl Told<'_> {
             }
             (Technique::Hyphen, _) => {
                 format!("{name} writes `{matched}` with hyphens that `{target}` does not have")
+            }
+            (Technique::Embedding, Detail::Stranger) => {
+                format!(
+                    "{name} carries what reads as the domain `{target}`, but belongs to whoever holds `{site}`"
+                )
             }
             (Technique::Embedding, _) => {
                 format!("{name} carries `{target}` in front, but belongs to whoever holds `{site}`")
