@@ -1,7 +1,6 @@
 //! The answer path without sockets: a parsed query in, octets out, from memory.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot set itself up should stop there")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock where a front would")]
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use squint::{
