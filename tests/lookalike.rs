@@ -1,5 +1,4 @@
 //! The look-alike engine on the names in `tests/data`, with floors at what was reached.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up should stop there")]
 
 #[path = "../examples/quality/measure.rs"]
 mod measure;
@@ -31,8 +30,8 @@ fn detection_holds() {
         assert!(off.all > 500, "{file} holds {} sites", off.all);
         assert!(blocked >= block && logged >= log, "{file}: {blocked:.1} / {logged:.1} %");
     };
-    check("phishing/discord_nikolaischunk_2024.tsv", 15.0, 29.0);
-    check("phishing/durablenapkin_2026.tsv", 3.0, 5.0);
+    check("phishing/discord_nikolaischunk_2024.tsv", 18.0, 45.0);
+    check("phishing/durablenapkin_2026.tsv", 2.5, 5.0);
 }
 
 #[test]

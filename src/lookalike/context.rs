@@ -191,6 +191,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
             (first.len(), first.len() < 6 && scan.know.words.strength(first.as_bytes()).is_some())
         }
         super::evidence::Detail::None
+        | super::evidence::Detail::Far(_)
         | super::evidence::Detail::Slip(_)
         | super::evidence::Detail::Known(_)
         | super::evidence::Detail::Stranger => (label.len(), label.flags.common),

@@ -5,7 +5,7 @@ use crate::verdict::Technique;
 use super::{
     Knowledge, combo, context, embedding,
     evidence::{Detail, Evidence, Feature, Features, List},
-    homograph, hyphen,
+    far_slip, homograph, hyphen,
     protect::INSIDE_MIN,
     subdomain, tenant_brand, tld_swap, typo,
     view::{Cut, Span, View},
@@ -154,7 +154,14 @@ impl Scan<'_> {
             features.set(Feature::FoldPair, swaps.pair && !swaps.digit && !swaps.leet);
             features.set(Feature::FoldLetters, swaps.is_letters_only());
             let technique = Technique::Homograph;
-            found.push(Evidence { technique, label: id, span, detail: Detail::None, features });
+            found.push(Evidence {
+                technique,
+                label: id,
+                span,
+                detail: Detail::None,
+                features,
+                score: 0,
+            });
             return true;
         }
         false
@@ -176,12 +183,18 @@ impl Scan<'_> {
                 let Some(slip) = typo::slip(text, label.text.as_bytes()) else { continue };
                 if let Some((technique, features)) = typo::judge(self, slip, id, span) {
                     let detail = Detail::Slip(slip);
-                    found.push(Evidence { technique, label: id, span, detail, features });
+                    found.push(Evidence { technique, label: id, span, detail, features, score: 0 });
                     return true;
                 }
             }
         }
-        false
+        match far_slip::find(self, span) {
+            Some(evidence) => {
+                found.push(evidence);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Looks for labels inside tokens; of labels that begin at one place the longest counts.
@@ -261,7 +274,7 @@ impl Scan<'_> {
         found: &mut List,
     ) {
         let features = Features::of(features);
-        found.push(Evidence { technique, label, span, detail, features });
+        found.push(Evidence { technique, label, span, detail, features, score: 0 });
     }
 
     /// Where a span stands.
