@@ -24,8 +24,8 @@ const ROUNDS: usize = 3;
 const STEPS: usize = 80;
 
 /// Share of real sites that may be logged, and blocked.
-const LOG_SHARE: f64 = 0.0028;
-const BLOCK_SHARE: f64 = 0.00044;
+const LOG_SHARE: f64 = 0.0026;
+const BLOCK_SHARE: f64 = 0.00040;
 /// Share of real sites that slips of the keyboard may log by themselves.
 const TYPO_SHARE: f64 = 0.00022;
 
@@ -90,7 +90,14 @@ fn is_fixed(word: &str) -> bool {
     word.starts_with("idn-")
         || matches!(
             word,
-            "embed-suffix" | "common-bare" | "sub-hosted" | "script" | "also" | "own" | "start"
+            "embed-suffix"
+                | "common-bare"
+                | "sub-hosted"
+                | "sub-bare"
+                | "script"
+                | "also"
+                | "own"
+                | "start"
         )
 }
 

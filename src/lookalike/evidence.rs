@@ -112,6 +112,7 @@ features! {
     SubToken = "sub-token",
     SubInside = "sub-inside",
     SubHosted = "sub-hosted",
+    SubBare = "sub-bare",
     Len3 = "len-3",
     Len4 = "len-4",
     Len5 = "len-5",
@@ -200,7 +201,7 @@ impl Features {
 }
 
 /// Most pieces of evidence kept for one name.
-const EVIDENCE_MAX: usize = 12;
+pub(super) const EVIDENCE_MAX: usize = 8;
 
 /// The evidence of one name.
 pub(super) struct List {
@@ -221,7 +222,7 @@ impl List {
         Self { items: [none; EVIDENCE_MAX], len: 0 }
     }
 
-    /// Adds evidence; past the limit it is dropped, for twelve places tell as much as thirteen.
+    /// Adds evidence; past the limit it is dropped, for eight places tell as much as nine.
     pub(super) const fn push(&mut self, evidence: Evidence) {
         if self.len < EVIDENCE_MAX {
             self.items[self.len] = evidence;

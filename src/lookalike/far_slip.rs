@@ -42,7 +42,8 @@ fn each_key(
     if !use_key(hashes.of(start, end)) {
         return;
     }
-    for first in start..end {
+    // Who imitates keeps the first letter.
+    for first in start + 1..end {
         if !use_key(hashes.without(start, first, end)) {
             return;
         }

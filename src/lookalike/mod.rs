@@ -70,6 +70,9 @@ use words::Words;
 /// Lowest score that is told.
 pub const TOLD_MIN: u8 = 40;
 
+/// Most findings told about one name.
+const TOLD_MAX: usize = 4;
+
 /// What the engine protects and passes over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -300,7 +303,7 @@ impl Engine {
         let mut seen: Vec<(Technique, u32)> = Vec::new();
         for evidence in found.as_slice() {
             let key = (evidence.technique, evidence.label);
-            if !seen.contains(&key) {
+            if seen.len() < TOLD_MAX && !seen.contains(&key) {
                 seen.push(key);
                 out.push(told.finding(evidence, evidence.score.min(score)));
             }

@@ -72,6 +72,11 @@ impl Scan<'_> {
             if span.len() < 3 && !self.view.has_idn() {
                 continue;
             }
+            if found.as_slice().iter().any(|it| it.span.contains(span)) {
+                // A domain that is carried whole says all that its label could.
+                matched |= 1 << at;
+                continue;
+            }
             let text = self.view.bytes(span);
             let hit = match self.know.protected.exact(self.view.hash(span), text) {
                 Some(label) => {
