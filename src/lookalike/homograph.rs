@@ -40,7 +40,7 @@ pub(super) fn find_known(scan: &Scan<'_>, found: &mut List) {
             let mut features = Features::of(&[Feature::IdnKnown]);
             features.set(Feature::IdnMarked, view.alien(span) == 0);
             let (technique, detail) = (Technique::Homograph, Detail::Known(id));
-            found.push(Evidence { technique, label: NO_LABEL, span, detail, features });
+            found.push(Evidence { technique, label: NO_LABEL, span, detail, features, score: 0 });
             return;
         }
     }

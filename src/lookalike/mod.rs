@@ -27,6 +27,7 @@ mod data;
 mod doppelganger;
 mod embedding;
 mod evidence;
+mod far_slip;
 mod glyph;
 mod guard;
 mod hash;
@@ -68,6 +69,9 @@ use words::Words;
 
 /// Lowest score that is told.
 pub const TOLD_MIN: u8 = 40;
+
+/// Most findings told about one name.
+const TOLD_MAX: usize = 4;
 
 /// What the engine protects and passes over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -258,7 +262,7 @@ impl Engine {
             return self.judge_inner(host, top, Kind::Search, out);
         }
         let first = out.len();
-        let mut score = cut.map_or(0, |cut| self.tell(host, cut, view, &found, out));
+        let mut score = cut.map_or(0, |cut| self.tell(host, cut, view, &mut found, out));
         if let Some((label, oddity)) = odd {
             let share = self.know.weights.score(Features::of(&[Feature::Script]));
             score = score.max(share);
@@ -282,29 +286,26 @@ impl Engine {
         host: &Host<'_>,
         cut: Cut<'_>,
         view: &View,
-        found: &List,
+        found: &mut List,
         out: &mut Vec<Finding>,
     ) -> u8 {
         let scan = Scan { know: &self.know, cut, view, known_good: false };
-        let mut scored = Vec::with_capacity(found.as_slice().len());
-        for evidence in found.as_slice() {
-            let score = self.know.weights.score(evidence.features);
-            if score >= TOLD_MIN && tenant_brand::counts(&scan, evidence) {
-                scored.push((score, *evidence));
-            }
+        for evidence in found.as_mut_slice() {
+            evidence.score = self.know.weights.score(evidence.features);
         }
-        scored.sort_by_key(|&(score, _)| std::cmp::Reverse(score));
-        let mut score = self.know.weights.combine(&scored);
+        found.retain(|it| it.score >= TOLD_MIN && tenant_brand::counts(&scan, it));
+        found.as_mut_slice().sort_unstable_by_key(|it| std::cmp::Reverse(it.score));
+        let mut score = self.know.weights.combine(found.as_slice());
         if tenant_brand::is_business(&scan) {
             score = score.min(tenant_brand::BUSINESS_MAX);
         }
         let told = why::Told { know: &self.know, host, cut, view };
         let mut seen: Vec<(Technique, u32)> = Vec::new();
-        for (share, evidence) in &scored {
+        for evidence in found.as_slice() {
             let key = (evidence.technique, evidence.label);
-            if !seen.contains(&key) {
+            if seen.len() < TOLD_MAX && !seen.contains(&key) {
                 seen.push(key);
-                out.push(told.finding(evidence, (*share).min(score)));
+                out.push(told.finding(evidence, evidence.score.min(score)));
             }
         }
         score
