@@ -8,8 +8,8 @@ use squint::{
     dns::{Client, Query, Transport},
     event::Recorder,
     metrics::Metrics,
-    proxy::{Now, Parts, Proxy},
-    upstream::{Exchange, Strategy, Upstreams},
+    proxy::{Now, Parts, Plan, Proxy, Router},
+    upstream::{Exchange, Strategy},
 };
 use std::{hint::black_box, net::Ipv4Addr, path::Path, sync::Arc, time::Instant};
 
@@ -26,7 +26,7 @@ fn proxy() -> Arc<Proxy> {
     let exchange = Exchange::start().unwrap();
     Proxy::new(Parts {
         policy: Arc::new(policy),
-        upstreams: Arc::new(Upstreams::new(exchange, &[], Strategy::default()).unwrap()),
+        router: Router::new(exchange, Strategy::default(), &Plan::default()).unwrap(),
         recorder: Recorder::off(),
         metrics: Arc::new(Metrics::new()),
         cache_octets_max: 1 << 20,

@@ -1,12 +1,11 @@
 //! Reload: a new policy swapped whole, or the old one kept with a reason in the log.
 
-use super::{build, files::Watched, run::Options, system::HostSystem};
+use super::{build, files::Watched, forwarding::forwarding, run::Options, system::HostSystem};
 use crate::{
     config::{self, Config, Found},
     policy::{Knowledge, Policy},
-    proxy::Proxy,
+    proxy::{Proxy, Router},
     server::Access,
-    upstream::Upstreams,
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -14,7 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 #[derive(Clone)]
 pub(super) struct Live {
     pub(super) proxy: Arc<Proxy>,
-    pub(super) upstreams: Arc<Upstreams>,
+    pub(super) router: Arc<Router>,
     pub(super) access: Arc<Access>,
 }
 
@@ -88,12 +87,13 @@ impl Reloader {
         };
         let (rules, _reports) = build::rules(&config)?;
         let policy = build::policy(&config, knowledge, Arc::new(rules), old.generation + 1);
-        let servers = self.system.servers(&config)?;
-        self.live.upstreams.replace(&servers)?;
+        let forwarding = forwarding(&config, &self.system)?;
+        self.live.router.follow(&forwarding.plan)?;
         self.live.access.set_allow(&config.server.allow);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
+        forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
         if (&config.server.listen, config.server.workers)
             != (&self.config.server.listen, self.config.server.workers)
             || config.history != self.config.history
@@ -107,14 +107,11 @@ impl Reloader {
     }
 
     fn follow_system(&mut self) {
-        match self
-            .system
-            .servers(&self.config)
-            .and_then(|it| Ok(self.live.upstreams.replace(&it)?))
-        {
+        let forwarding = forwarding(&self.config, &self.system);
+        match forwarding.and_then(|it| Ok(self.live.router.follow(&it.plan)?)) {
             Ok(()) => tracing::info!(
                 "the system's resolvers changed: forwarding to {}",
-                super::banner::urls(&self.live.upstreams.urls())
+                super::banner::urls(&self.live.router.servers())
             ),
             Err(error) => {
                 tracing::warn!("the system's resolvers changed, the last good ones stay: {error:#}")

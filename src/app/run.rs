@@ -3,6 +3,7 @@
 use super::{
     banner, build, clock,
     files::Watched,
+    forwarding::forwarding,
     lock::DataDir,
     reload::{self, Live, Reloader},
     system::HostSystem,
@@ -12,9 +13,9 @@ use crate::{
     event,
     metrics::Metrics,
     policy::Knowledge,
-    proxy::{Parts, Proxy},
+    proxy::{Parts, Proxy, Router},
     server::{self, Access, Server},
-    upstream::{Exchange, Names, Strategy, Upstreams, Url},
+    upstream::{Exchange, Names, Strategy, Url},
 };
 use anyhow::Context as _;
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
@@ -146,7 +147,7 @@ impl Running {
         watched: Watched,
     ) -> anyhow::Result<(Self, Reloader)> {
         let mut system = HostSystem::read(&config.server.listen);
-        let urls = system.servers(config)?;
+        let forwarding = forwarding(config, &system)?;
         let knowledge = Arc::new(Knowledge {
             generation: 1,
             engine: crate::lookalike::Engine::new(&build::lookalike(
@@ -158,8 +159,9 @@ impl Running {
         let (rules, reports) = build::rules(config)?;
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
         let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
-        let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::default())?);
-        let names = Names::start(Arc::clone(&upstreams), HOSTS.into());
+        let router = Router::new(exchange, Strategy::default(), &forwarding.plan)?;
+        let asked = Arc::clone(&router);
+        let names = Names::start(move |name| asked.upstreams(name), HOSTS.into());
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let (recorder, writer) = event::start(
             history(config, dir),
@@ -170,7 +172,7 @@ impl Running {
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(Parts {
             policy,
-            upstreams: Arc::clone(&upstreams),
+            router: Arc::clone(&router),
             recorder,
             metrics: Arc::clone(&metrics),
             cache_octets_max: CACHE_OCTETS_MAX,
@@ -187,14 +189,16 @@ impl Running {
         system.set_own(server.addresses());
         banner::print(&banner::Facts {
             listening: server.addresses(),
-            forwarding: &urls,
+            forwarding: &forwarding.plan.servers,
+            explicit: &forwarding.explicit,
             of_system: config.upstream.servers.is_empty(),
             policy: &proxy.policy(),
             reports: &reports,
             file: &build::describe(&config::find(options.config.as_deref())),
             history: config.history.enabled.then_some(dir.path.as_path()),
         })?;
-        let live = Live { proxy: Arc::clone(&proxy), upstreams, access };
+        forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
+        let live = Live { proxy: Arc::clone(&proxy), router, access };
         Ok((
             Self { server, proxy, writer },
             Reloader::new(options.clone(), config.clone(), live, system, watched),

@@ -45,6 +45,11 @@ impl HostSystem {
         }
     }
 
+    /// The resolvers that the host itself uses; none where they are not known.
+    pub(super) fn resolvers(&self) -> &[Url] {
+        self.known.as_ref().map_or(&[], |it| &it.servers)
+    }
+
     /// The host's search domains.
     pub(super) fn search_domains(&self) -> Vec<String> {
         self.known.as_ref().map_or_else(|_| Vec::new(), |it| it.search.clone())
