@@ -3,11 +3,16 @@
 use super::{build, files::Watched, forwarding::forwarding, run::Options, system::HostSystem};
 use crate::{
     config::{self, Config, Found},
+    lookalike,
     policy::{Knowledge, Policy},
     proxy::{Proxy, Router},
     server::Access,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// What a reload reaches into.
 #[derive(Clone)]
@@ -24,6 +29,8 @@ pub(super) struct Reloader {
     live: Live,
     system: HostSystem,
     watched: Watched,
+    /// What the look-alike engine in force was built from.
+    engine_of: lookalike::Config,
 }
 
 impl Reloader {
@@ -35,13 +42,19 @@ impl Reloader {
         system: HostSystem,
         watched: Watched,
     ) -> Self {
-        Self { options, config, live, system, watched }
+        let engine_of = build::lookalike(&config, system.search_domains());
+        Self { options, config, live, system, watched, engine_of }
     }
 
     /// The turn of every second: files and the system's resolvers.
     pub(super) async fn look(mut self) -> Self {
-        if self.system.changed() && self.config.upstream.servers.is_empty() {
-            self.follow_system();
+        if self.system.changed() {
+            if build::lookalike(&self.config, self.system.search_domains()) != self.engine_of {
+                return self.reload("the host's search domains changed").await;
+            }
+            if self.config.upstream.servers.is_empty() {
+                self.follow_system();
+            }
         }
         if self.watched.changed() { self.reload("a file changed").await } else { self }
     }
@@ -49,12 +62,14 @@ impl Reloader {
     /// Reads everything again. Reading and building happen beside the running policy, off the asynchronous threads.
     pub(super) async fn reload(self, why: &'static str) -> Self {
         let built = tokio::task::spawn_blocking(move || self.reload_here(why));
-        built.await.expect("a reload reports its errors and does not panic")
+        built.await.expect("a reload catches its panics")
     }
 
     fn reload_here(mut self, why: &str) -> Self {
         // Whatever changes from here on is seen by the next look.
-        match self.rebuild() {
+        let rebuilt = panic::catch_unwind(AssertUnwindSafe(|| self.rebuild()))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("reading it again panicked; this is a bug")));
+        match rebuilt {
             Ok(policy) => {
                 let (lists, entries) = (self.config.lists.len(), policy.rules.index.len());
                 tracing::info!(
@@ -74,14 +89,13 @@ impl Reloader {
         watch_lists(&mut watched, &config);
         self.watched = watched;
         let old = self.live.proxy.policy();
-        let search = self.system.search_domains();
-        let wanted = build::lookalike(&config, search.clone());
-        let knowledge = if wanted == build::lookalike(&self.config, search) {
+        let wanted = build::lookalike(&config, self.system.search_domains());
+        let knowledge = if wanted == self.engine_of {
             Arc::clone(&old.knowledge)
         } else {
             Arc::new(Knowledge {
                 generation: old.knowledge.generation + 1,
-                engine: crate::lookalike::Engine::new(&wanted),
+                engine: lookalike::Engine::new(&wanted),
                 platforms: old.knowledge.platforms,
             })
         };
@@ -103,6 +117,7 @@ impl Reloader {
             );
         }
         self.config = config;
+        self.engine_of = wanted;
         Ok(Arc::new(policy))
     }
 

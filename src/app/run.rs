@@ -31,6 +31,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// Names that the host itself gives to addresses.
 const HOSTS: &str = "/etc/hosts";
 
+/// How long a stop waits for fetches that no client waits for any more.
+const DRAIN_WITHIN: Duration = Duration::from_millis(500);
+
 /// How often files and the system's resolvers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -196,7 +199,7 @@ impl Running {
             reports: &reports,
             file: &build::describe(&config::find(options.config.as_deref())),
             history: config.history.enabled.then_some(dir.path.as_path()),
-        })?;
+        });
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
         let live = Live { proxy: Arc::clone(&proxy), router, access };
         Ok((
@@ -225,6 +228,10 @@ impl Running {
         if stopped.unanswered > 0 {
             tracing::warn!("{} queries were still without an answer", stopped.unanswered);
         }
+        if tokio::time::timeout(DRAIN_WITHIN, self.proxy.drained()).await.is_err() {
+            tracing::warn!("some upstreams were still being asked");
+        }
+        report_counters(&self.proxy);
         drop(self.proxy);
         if !self.writer.stop() {
             tracing::warn!("the disk is too slow: the last events are lost");
@@ -242,4 +249,15 @@ fn history(config: &Config, dir: &DataDir) -> event::Config {
         files_max: config.history.files_max,
         age_days_max: config.history.age_days_max,
     }
+}
+
+/// What was counted since the start, where it is not zero: drops and refusals have no event of their own.
+fn report_counters(proxy: &Proxy) {
+    let totals = proxy.metrics().totals();
+    let counted: Vec<String> = totals
+        .iter()
+        .filter(|(_, _, count)| *count > 0)
+        .map(|(name, _, count)| format!("{name} {count}"))
+        .collect();
+    tracing::info!("counted: {}", counted.join(", "));
 }

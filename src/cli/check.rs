@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use std::{
     io::{self, BufRead as _, BufReader, BufWriter, Write},
+    net::IpAddr,
     path::PathBuf,
     process::ExitCode,
 };
@@ -114,9 +115,13 @@ impl<W: Write> Run<'_, W> {
 
     fn name(&mut self, text: &str, place: &str, number: usize) -> anyhow::Result<()> {
         let text = text.trim();
-        let plain = !text.contains(['[', '(', '{', '/', ':', '@']);
+        let plain = !text.contains(['[', '(', '{', '/', ':', '@', '?', '#']);
         let refanged = if plain { None } else { Some(name::refang(text)) };
-        match Name::parse(refanged.as_deref().unwrap_or(text)) {
+        let text = refanged.as_deref().unwrap_or(text);
+        if text.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+            return self.complain(place, number, &format!("`{text}` is an address, not a name"));
+        }
+        match Name::parse(text) {
             Ok(name) => self.judge(&name),
             Err(error) => self.complain(place, number, &error.to_string()),
         }
@@ -168,7 +173,10 @@ impl<W: Write> Run<'_, W> {
                 writeln!(self.out, "    {faint}to silence: {line}{faint:#}")?;
             }
         }
+        // The owner of a platform is not the owner of its tenants.
+        let is_tenant = host.hosting.is_some_and(|it| !it.tenant.is_empty());
         if verdict.reasons.is_empty()
+            && !is_tenant
             && let Some(owner) = self.policy.knowledge.engine.owner_of(host)
         {
             writeln!(self.out, "    {faint}owned by {owner}{faint:#}")?;

@@ -1,7 +1,6 @@
 //! The proxy: what happens to a query between its front and its response.
 //!
-//! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting and without
-//! allocation; what it cannot serve goes to [`Proxy::respond`], which judges, forwards and remembers. Both leave by the
+//! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting; what it cannot serve goes to [`Proxy::respond`], which judges, forwards and remembers. Both leave by the
 //! same exit, where the event is recorded.
 
 mod exit;
@@ -96,7 +95,7 @@ impl Proxy {
         Arc::new(Self {
             policy: ArcSwap::new(parts.policy),
             answers: Answers::new(parts.cache_octets_max),
-            verdicts: Verdicts::new(),
+            verdicts: Verdicts::new(Findings::octets),
             router: parts.router,
             fetches: Fetches::default(),
             special: Special::new(),
@@ -231,7 +230,7 @@ impl Proxy {
         self.metrics.here().forwarding_loops.bump();
         if !self.loop_told.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                "forwarding loop: a query of ours came back from {}; an upstream forwards to Squint, or is Squint itself",
+                "forwarding loop: a query of ours came back from {}; one of the upstreams is Squint itself",
                 client.address
             );
         }

@@ -145,13 +145,14 @@ impl Special {
             Kind::Nodata => Answer::negative(query, Rcode::NOERROR, owner, TTL_SECS),
             Kind::Nxdomain => Answer::negative(query, Rcode::NXDOMAIN, owner, TTL_SECS),
             // Such a name does not leave, whatever happens here.
-            Kind::Zone => {
-                self.from_zone(query).await.unwrap_or_else(|| Answer::empty(query, Rcode::SERVFAIL))
-            }
+            Kind::Zone => self
+                .zone_answer(query)
+                .await
+                .unwrap_or_else(|| Answer::empty(query, Rcode::SERVFAIL)),
         }
     }
 
-    async fn from_zone(&self, query: &Query<'_>) -> Option<Answer> {
+    async fn zone_answer(&self, query: &Query<'_>) -> Option<Answer> {
         let (name, qtype, qclass) = (&query.name, query.qtype, query.qclass);
         let mut packet = Vec::with_capacity(300);
         // A query of our own, since not all that a client may send can be read there.
