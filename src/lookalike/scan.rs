@@ -55,8 +55,7 @@ impl Scan<'_> {
         hyphen::find(self, found);
         self.inside(matched, found);
         self.inside_folded(matched, found);
-        let registered = self.view.labels().last();
-        if self.view.has_idn() && !found.as_slice().iter().any(|it| Some(&it.span) == registered) {
+        if self.view.has_idn() {
             homograph::find_known(self, found);
         }
         if self.known_good {
