@@ -79,16 +79,23 @@ fn names_in_other_scripts_are_judged_like_a_browser_does() {
 }
 
 #[test]
-fn carried_names_stay_silent() {
+fn carried_names_stay_silent_and_imitations_of_carrying_do_not() {
+    let search_domains = vec!["corp.example".to_owned()];
+    let engine = Engine::new(&Config { search_domains, ..Config::default() });
     let text = std::fs::read_to_string(data("carried.txt")).unwrap();
+<<<<<<< HEAD
     let search_domains = vec!["corp.example".to_owned()];
     let config = Config { brands: true, known_good: true, search_domains, ..Config::default() };
     let engine = Engine::new(&config);
     let (mut silent, mut evil, mut wrong) = (0, 0, Vec::new());
+=======
+    let (mut carried, mut wrong) = (0, Vec::new());
+>>>>>>> h-lookalike
     for line in text.lines().filter(|it| !it.starts_with('#')) {
         let (kind, name) = line.split_once('\t').unwrap();
         let mut found = Vec::new();
         let score = engine.judge(&host(name), &mut found);
+<<<<<<< HEAD
         let right = match kind {
             "evil" => score >= measure::BLOCK,
             "proxy" => score < measure::BLOCK,
@@ -102,4 +109,16 @@ fn carried_names_stay_silent() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(silent >= 200 && evil >= 20, "{silent} silent, {evil} found");
+=======
+        let as_expected = match kind {
+            "evil" => score >= measure::BLOCK,
+            _ => found.is_empty(),
+        };
+        carried += usize::from(kind != "evil");
+        if !as_expected {
+            wrong.push(format!("{kind} {name}: {score}"));
+        }
+    }
+    assert!(carried >= 200 && wrong.is_empty(), "{carried}: {wrong:#?}");
+>>>>>>> h-lookalike
 }

@@ -159,7 +159,7 @@ mod tests {
             true
         });
         assert!(met);
-        assert!(index.contains(&(hash(b"eamcommunlty"), 7)));
+        assert!(index.contains(&(hash(b"samcommunlty"), 7)));
     }
 
     #[test]

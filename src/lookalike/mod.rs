@@ -202,6 +202,11 @@ impl Engine {
             }
             None => return 0,
         };
+        // A region of the carrier's own (`netflix.com.us.mcas.ms`) reads like a country's suffix.
+        let regional = inner.rsplit_once('.').filter(|(_, region)| region.len() == 2);
+        if regional.is_some_and(|(head, _)| self.is_honest(&Host::new(head))) {
+            return 0;
+        }
         let inner = Host::new(inner);
         let mut view = View::new();
         view.hashes.fill(inner.name.as_bytes());
@@ -218,6 +223,11 @@ impl Engine {
             finding.why = format!("{} (carried by `{suffix}`)", finding.why);
         }
         score
+    }
+
+    /// Whether a host belongs to an owner of protected domains or to a well-known site.
+    fn is_honest(&self, host: &Host<'_>) -> bool {
+        self.owner_of(host).is_some() || self.know.known.has(host.registrable)
     }
 
     /// Collects the evidence about a host; `None` when it is passed over.

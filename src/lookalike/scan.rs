@@ -47,9 +47,6 @@ pub(super) enum Place {
 impl Scan<'_> {
     /// Collects all evidence.
     pub(super) fn run(&self, found: &mut List) {
-        if self.view.has_idn() {
-            homograph::find_known(self, found);
-        }
         embedding::find(self, found);
         let matched = self.tokens(found);
         if self.cut.platform.is_none() {
@@ -58,6 +55,9 @@ impl Scan<'_> {
         hyphen::find(self, found);
         self.inside(matched, found);
         self.inside_folded(matched, found);
+        if self.view.has_idn() {
+            homograph::find_known(self, found);
+        }
         if self.known_good {
             found.retain(|it| self.view.foreign(it.span) > 0);
         }
