@@ -1,5 +1,4 @@
 //! The look-alike engine on the names in `tests/data`, with floors at what was reached.
-#![cfg(test)]
 
 #[path = "../examples/quality/measure.rs"]
 mod measure;
@@ -31,8 +30,8 @@ fn detection_holds() {
         assert!(off.all > 500, "{file} holds {} sites", off.all);
         assert!(blocked >= block && logged >= log, "{file}: {blocked:.1} / {logged:.1} %");
     };
-    check("phishing/discord_nikolaischunk_2024.tsv", 15.0, 29.0);
-    check("phishing/durablenapkin_2026.tsv", 3.0, 5.0);
+    check("phishing/discord_nikolaischunk_2024.tsv", 18.0, 45.0);
+    check("phishing/durablenapkin_2026.tsv", 2.5, 5.0);
 }
 
 #[test]
@@ -83,33 +82,11 @@ fn carried_names_stay_silent_and_imitations_of_carrying_do_not() {
     let search_domains = vec!["corp.example".to_owned()];
     let engine = Engine::new(&Config { search_domains, ..Config::default() });
     let text = std::fs::read_to_string(data("carried.txt")).unwrap();
-<<<<<<< HEAD
-    let search_domains = vec!["corp.example".to_owned()];
-    let config = Config { brands: true, known_good: true, search_domains, ..Config::default() };
-    let engine = Engine::new(&config);
-    let (mut silent, mut evil, mut wrong) = (0, 0, Vec::new());
-=======
     let (mut carried, mut wrong) = (0, Vec::new());
->>>>>>> h-lookalike
     for line in text.lines().filter(|it| !it.starts_with('#')) {
         let (kind, name) = line.split_once('\t').unwrap();
         let mut found = Vec::new();
         let score = engine.judge(&host(name), &mut found);
-<<<<<<< HEAD
-        let right = match kind {
-            "evil" => score >= measure::BLOCK,
-            "proxy" => score < measure::BLOCK,
-            _ => found.is_empty(),
-        };
-        evil += usize::from(kind == "evil");
-        silent += usize::from(kind != "evil" && found.is_empty());
-        if !right {
-            wrong.push(format!("{kind} {name}: {score} {found:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(silent >= 200 && evil >= 20, "{silent} silent, {evil} found");
-=======
         let as_expected = match kind {
             "evil" => score >= measure::BLOCK,
             _ => found.is_empty(),
@@ -120,5 +97,4 @@ fn carried_names_stay_silent_and_imitations_of_carrying_do_not() {
         }
     }
     assert!(carried >= 200 && wrong.is_empty(), "{carried}: {wrong:#?}");
->>>>>>> h-lookalike
 }
