@@ -66,10 +66,16 @@ pub(super) fn find(scan: &Scan<'_>, span: Span) -> Option<Evidence> {
         return None;
     }
     let mut best: Option<(usize, u32)> = None;
+    // A label that is close meets under many keys; it is measured once.
+    let (mut measured, mut count) = ([u32::MAX; 8], 0);
     each_key(&view.folded_hashes, start, end, text.len() + 2 >= TWO_MIN, |key| {
         for id in scan.know.protected.far(key) {
-            let label = scan.know.protected.label(id);
-            let meant = &label.folded;
+            if measured.contains(&id) {
+                continue;
+            }
+            measured[count % measured.len()] = id;
+            count += 1;
+            let meant = &scan.know.protected.label(id).folded;
             let apart = distance(text, meant.as_bytes());
             let allowed = if meant.len() >= TWO_MIN { 2 } else { 1 };
             if apart <= allowed && best.is_none_or(|(old, _)| apart < old) {
