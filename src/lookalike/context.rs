@@ -17,9 +17,8 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
     }
     let suffix = suffix_feature(scan);
     let count = found.as_slice().iter().filter(|it| it.label != NO_LABEL).count();
-    let labels: [u32; 12] = std::array::from_fn(|at| {
-        found.as_slice().get(at).map_or(NO_LABEL, |it| it.label)
-    });
+    let labels: [u32; 12] =
+        std::array::from_fn(|at| found.as_slice().get(at).map_or(NO_LABEL, |it| it.label));
     for evidence in found.as_mut_slice() {
         if evidence.label == NO_LABEL {
             continue;
@@ -29,7 +28,8 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         surroundings(scan, evidence, &mut features);
         label_features(scan, evidence, &mut features);
         features.set(suffix, true);
-        let other = labels[..count.min(12)].iter().any(|&it| it != NO_LABEL && it != evidence.label);
+        let other =
+            labels[..count.min(12)].iter().any(|&it| it != NO_LABEL && it != evidence.label);
         features.set(Feature::OtherBrand, other);
         interactions(scan, &mut features);
         evidence.features = features;
@@ -38,7 +38,10 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
 
 /// A brand inside a label is more when a dot or a suffix was left out there.
 fn reclassify(scan: &Scan<'_>, evidence: &mut Evidence) {
-    if !matches!(evidence.technique, Technique::Combo | Technique::TenantBrand | Technique::Subdomain) {
+    if !matches!(
+        evidence.technique,
+        Technique::Combo | Technique::TenantBrand | Technique::Subdomain
+    ) {
         return;
     }
     let at = scan.view.label_of(evidence.span);
@@ -206,7 +209,8 @@ fn interactions(scan: &Scan<'_>, features: &mut Features) {
     let f = *features;
     let strong = f.has(Feature::KeywordStrong);
     let risky = f.has(Feature::SuffixRisky2) || f.has(Feature::SuffixRisky3);
-    let inside = f.has(Feature::ComboInside) || f.has(Feature::SubInside) || f.has(Feature::TenantInside);
+    let inside =
+        f.has(Feature::ComboInside) || f.has(Feature::SubInside) || f.has(Feature::TenantInside);
     let short = f.has(Feature::Len5) || f.has(Feature::Len6);
     features.set(Feature::CommonBare, f.has(Feature::Common) && !strong);
     features.set(Feature::CommonInside, f.has(Feature::Common) && inside);

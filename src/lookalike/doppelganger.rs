@@ -3,15 +3,30 @@
 //! The registered label is a host name that sites use and the brand behind it, under a suffix of the brand's own: what is
 //! reached by leaving out one dot of a real address.
 
-use super::{
-    scan::Scan,
-    view::Span,
-};
+use super::{scan::Scan, view::Span};
 
 /// Host names that stand before official domains as a rule.
 const HOSTS: &[&[u8]] = &[
-    b"www", b"ww", b"wwww", b"www1", b"www2", b"http", b"https", b"mail", b"webmail", b"login", b"m", b"my", b"account",
-    b"accounts", b"secure", b"signin", b"auth", b"sso", b"id", b"web",
+    b"www",
+    b"ww",
+    b"wwww",
+    b"www1",
+    b"www2",
+    b"http",
+    b"https",
+    b"mail",
+    b"webmail",
+    b"login",
+    b"m",
+    b"my",
+    b"account",
+    b"accounts",
+    b"secure",
+    b"signin",
+    b"auth",
+    b"sso",
+    b"id",
+    b"web",
 ];
 
 /// Whether what stands before a brand is a host name whose dot was left out.

@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn words_of_features_differ() {
-        let words: std::collections::BTreeSet<_> = Feature::ALL.iter().map(|it| it.as_str()).collect();
+        let words: std::collections::BTreeSet<_> =
+            Feature::ALL.iter().map(|it| it.as_str()).collect();
         assert_eq!(words.len(), Feature::ALL.len());
     }
 }

@@ -163,7 +163,9 @@ fn ends_like(name: &str, pattern: &str) -> bool {
 fn like(label: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         Some((head, tail)) => {
-            label.len() >= head.len() + tail.len() && label.starts_with(head) && label.ends_with(tail)
+            label.len() >= head.len() + tail.len()
+                && label.starts_with(head)
+                && label.ends_with(tail)
         }
         None => label == pattern,
     }

@@ -23,7 +23,10 @@ const PLACES_MAX: usize = 8;
 /// Looks for well-known sites that the registered name reads as, when it holds other letters than ASCII.
 pub(super) fn find_known(scan: &Scan<'_>, found: &mut List) {
     let (Some(&span), view) = (scan.view.labels().last(), scan.view) else { return };
-    let (Some(start), Some(end)) = (view.folded_at(span.start()), view.folded_at(span.end())) else { return };
+    let (Some(start), Some(end)) = (view.folded_at(span.start()), view.folded_at(span.end()))
+    else {
+        return;
+    };
     if view.foreign(span) == 0 || scan.cut.platform.is_some() {
         return;
     }
@@ -210,10 +213,7 @@ mod tests {
 
     #[test]
     fn sentences_name_the_characters() {
-        assert_eq!(
-            why("rnicrosoft.com"),
-            "`rnicrosoft.com` reads as `microsoft.com`: `rn` for m"
-        );
+        assert_eq!(why("rnicrosoft.com"), "`rnicrosoft.com` reads as `microsoft.com`: `rn` for m");
         assert_eq!(
             why("xn--pypal-4ve.com"),
             "`xn--pypal-4ve.com` (pаypal.com) reads as `paypal.com`: Cyrillic а for a"

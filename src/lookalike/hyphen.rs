@@ -30,7 +30,9 @@ pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
             glued = concat(glued, scan.view.hash(to.span), to.span.len());
             len = longer;
             let span = Span::new(from.span.start(), to.span.end());
-            if let Some(label) = scan.know.protected.exact(scan.view.hash(span), scan.view.bytes(span)) {
+            if let Some(label) =
+                scan.know.protected.exact(scan.view.hash(span), scan.view.bytes(span))
+            {
                 // The label's own hyphens: an ordinary place of a brand.
                 scan.exact(label, span, found);
             } else if len >= 6

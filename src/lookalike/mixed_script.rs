@@ -82,13 +82,18 @@ fn well_formed(chars: &[char]) -> Option<Oddity> {
     }
     let ends = chars.iter().rev().copied().find(|&it| !is_combining_mark(it)).unwrap_or(last);
     let latin = chars.iter().any(|&it| it.script() == Script::Latin);
-    let bad = latin || !is_rtl(first) || is_arabic_digit(first) || !(is_rtl(ends) || ends.is_ascii_digit());
+    let bad = latin
+        || !is_rtl(first)
+        || is_arabic_digit(first)
+        || !(is_rtl(ends) || ends.is_ascii_digit());
     bad.then_some(Oddity::Direction)
 }
 
 fn is_rtl(c: char) -> bool {
-    matches!(c.script(), Script::Arabic | Script::Hebrew | Script::Syriac | Script::Thaana | Script::Nko)
-        || is_arabic_digit(c)
+    matches!(
+        c.script(),
+        Script::Arabic | Script::Hebrew | Script::Syriac | Script::Thaana | Script::Nko
+    ) || is_arabic_digit(c)
 }
 
 fn is_arabic_digit(c: char) -> bool {
@@ -97,7 +102,8 @@ fn is_arabic_digit(c: char) -> bool {
 
 /// Identifier characters of UTS #39, without those that look like punctuation or are hardly ever honest in names.
 fn allowed(c: char) -> bool {
-    if matches!(c, 'a'..='z' | '0'..='9' | '-' | 'ß' | 'ς' | '\u{5f4}' | '\u{5f3}' | '·' | '゠') {
+    if matches!(c, 'a'..='z' | '0'..='9' | '-' | 'ß' | 'ς' | '\u{5f4}' | '\u{5f3}' | '·' | '゠')
+    {
         return c != '゠';
     }
     let rare = matches!(c,
@@ -136,8 +142,8 @@ fn two_scripts(chars: &[char]) -> (Script, Option<Script>) {
 
 /// The zeros of the digit systems in identifier scripts.
 const ZEROS: &[u32] = &[
-    0x30, 0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xf20, 0x1040,
-    0x1090, 0x17e0,
+    0x30, 0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50,
+    0xed0, 0xf20, 0x1040, 0x1090, 0x17e0,
 ];
 
 /// Letters and digits of other scripts that pass for ASCII digits.
@@ -146,7 +152,9 @@ const DIGIT_LOOKALIKES: &str = "θ२২੨૨೩೭շзҙӡउওਤ੩૩౩�
 fn digits(chars: &[char]) -> Option<Oddity> {
     let mut system = None;
     for &c in chars {
-        let Some(&zero) = ZEROS.iter().find(|&&it| (it..it + 10).contains(&u32::from(c))) else { continue };
+        let Some(&zero) = ZEROS.iter().find(|&&it| (it..it + 10).contains(&u32::from(c))) else {
+            continue;
+        };
         if system.is_some_and(|it| it != zero) {
             return Some(Oddity::Digits);
         }
@@ -162,7 +170,9 @@ fn marks(chars: &[char]) -> Option<Oddity> {
     for &c in chars {
         if !is_combining_mark(c) {
             last_mark = None;
-            decompose_canonical(c, |it| last_mark = is_combining_mark(it).then_some(it).or(last_mark));
+            decompose_canonical(c, |it| {
+                last_mark = is_combining_mark(it).then_some(it).or(last_mark)
+            });
             before = Some(c);
             continue;
         }
@@ -236,7 +246,9 @@ fn twins(chars: &[char]) -> Option<Oddity> {
     let hiragana = |it: &char| matches!(it, 'へ' | 'べ' | 'ぺ');
     let katakana = |it: &char| matches!(it, 'ヘ' | 'ベ' | 'ペ');
     let rest = |twin: fn(&char) -> bool, script| {
-        chars.iter().any(twin) && chars.len() > 1 && chars.iter().filter(|it| !twin(it)).all(|it| it.script() == script || *it == 'ー')
+        chars.iter().any(twin)
+            && chars.len() > 1
+            && chars.iter().filter(|it| !twin(it)).all(|it| it.script() == script || *it == 'ー')
     };
     if rest(hiragana, Script::Katakana) {
         return chars.iter().copied().find(hiragana).map(Oddity::Punctuation);
@@ -271,7 +283,8 @@ const WHOLE: &[(Script, &str, &[&str])] = &[
 ];
 
 /// Everyday words all of whose letters look Latin.
-const HONEST: &[&[char]] = &[&['к', 'у', 'р', 'с'], &['с', 'е', 'к', 'с'], &['у', 'х', 'о'], &['с', 'у', 'п']];
+const HONEST: &[&[char]] =
+    &[&['к', 'у', 'р', 'с'], &['с', 'е', 'к', 'с'], &['у', 'х', 'о'], &['с', 'у', 'п']];
 
 fn whole(chars: &[char], top: &str) -> Option<Oddity> {
     let (script, second) = two_scripts(chars);
@@ -291,12 +304,18 @@ impl Oddity {
         let code = |c: char| format!("U+{:04X}", u32::from(c));
         match self {
             Self::Broken => "is no valid internationalised label".to_owned(),
-            Self::Character(c) => format!("holds a character that no honest name holds ({})", code(c)),
-            Self::Mix(a, b) if a == b => format!("mixes {} with characters of another script", name(a)),
+            Self::Character(c) => {
+                format!("holds a character that no honest name holds ({})", code(c))
+            }
+            Self::Mix(a, b) if a == b => {
+                format!("mixes {} with characters of another script", name(a))
+            }
             Self::Mix(a, b) => format!("mixes {} and {} letters", name(a), name(b)),
             Self::Digits => "mixes digits with characters that only look like digits".to_owned(),
             Self::Mark(c) => format!("has a mark that hardly shows ({})", code(c)),
-            Self::Punctuation(c) => format!("has `{c}` ({}) where it passes for something else", code(c)),
+            Self::Punctuation(c) => {
+                format!("has `{c}` ({}) where it passes for something else", code(c))
+            }
             Self::Whole(it) => format!("is made of {} letters that all look Latin", name(it)),
             Self::Direction => "runs in two directions".to_owned(),
         }
@@ -316,8 +335,20 @@ mod tests {
     #[test]
     fn honest_labels_are_silent() {
         for name in [
-            "bücher.de", "café.fr", "торты.ru", "музей.com", "курс.com", "北京大學.cn", "eコマース.jp", "한글han.kr",
-            "עברית.il", "हिन्दी.in", "ουτοπία.gr", "ѕсоре.ru", "fuß.de", "日本・野球.jp",
+            "bücher.de",
+            "café.fr",
+            "торты.ru",
+            "музей.com",
+            "курс.com",
+            "北京大學.cn",
+            "eコマース.jp",
+            "한글han.kr",
+            "עברית.il",
+            "हिन्दी.in",
+            "ουτοπία.gr",
+            "ѕсоре.ru",
+            "fuß.de",
+            "日本・野球.jp",
         ] {
             assert_eq!(oddity(name), None, "{name}");
         }
@@ -325,7 +356,8 @@ mod tests {
 
     #[test]
     fn odd_labels_are_told() {
-        let check = |name: &str, expected: Oddity| assert_eq!(oddity(name), Some(expected), "{name}");
+        let check =
+            |name: &str, expected: Oddity| assert_eq!(oddity(name), Some(expected), "{name}");
         check("paypαl.com", Oddity::Mix(Script::Latin, Script::Greek));
         check("gооgle.com", Oddity::Mix(Script::Latin, Script::Cyrillic));
         check("ѕсоре.com", Oddity::Whole(Script::Cyrillic));

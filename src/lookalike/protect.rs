@@ -396,7 +396,8 @@ mod tests {
 
     #[test]
     fn lengths_at_a_place() {
-        let starts = Starts::new(["paypal", "paypay", "paypalobjects"].iter().map(|it| it.as_bytes()));
+        let starts =
+            Starts::new(["paypal", "paypay", "paypalobjects"].iter().map(|it| it.as_bytes()));
         assert_eq!(starts.lengths(b"paypal.login").collect::<Vec<_>>(), [6]);
         assert_eq!(starts.lengths(b"paypalobjects").collect::<Vec<_>>(), [6, 13]);
         assert_eq!(starts.lengths(b"payp").count(), 0);

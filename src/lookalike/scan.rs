@@ -96,7 +96,9 @@ impl Scan<'_> {
             Place::Whole | Place::Token | Place::Inside if self.cut.platform.is_some() => {
                 (Technique::TenantBrand, tenant_brand::feature(place))
             }
-            Place::Whole | Place::Token | Place::Inside => (Technique::Combo, combo::feature(place)),
+            Place::Whole | Place::Token | Place::Inside => {
+                (Technique::Combo, combo::feature(place))
+            }
             Place::SubLabel | Place::SubToken | Place::SubInside => {
                 (Technique::Subdomain, subdomain::feature(place))
             }
@@ -155,8 +157,8 @@ impl Scan<'_> {
         let text = self.view.bytes(span);
         let hashes = &self.view.hashes;
         let whole = std::iter::once(self.view.hash(span));
-        let gaps = (span.start()..span.end())
-            .map(|gap| hashes.without(span.start(), gap, span.end()));
+        let gaps =
+            (span.start()..span.end()).map(|gap| hashes.without(span.start(), gap, span.end()));
         for hash in whole.chain(gaps) {
             for id in self.know.protected.deletions(hash) {
                 let label = self.know.protected.label(id);

@@ -6,7 +6,7 @@
 
 use crate::name::Class;
 
-use super::{evidence::Feature, scan::Place, scan::Scan, evidence::Evidence};
+use super::{evidence::Evidence, evidence::Feature, scan::Place, scan::Scan};
 
 /// The feature of a brand at a place of the tenant's label.
 pub(super) const fn feature(place: Place) -> Feature {

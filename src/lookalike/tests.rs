@@ -75,7 +75,12 @@ fn names_that_must_be_found() {
         "xn--pypal-4ve.com",
         "paypal.com.evil.example",
     ] {
-        assert!(score(name) >= 80, "{name}: {} {:?}", score(name), ENGINE.explain(&Host::new(name)));
+        assert!(
+            score(name) >= 80,
+            "{name}: {} {:?}",
+            score(name),
+            ENGINE.explain(&Host::new(name))
+        );
     }
 }
 
@@ -89,7 +94,18 @@ fn owners_are_told() {
 #[test]
 fn bad_input_is_judged_or_passed() {
     let long = "a.".repeat(126) + "a";
-    for name in ["", "com", "localhost", "4.3.2.1.in-addr.arpa", "\\000.\\255.com", "xn--.com", "a..b", "-.-", "_._", &long] {
+    for name in [
+        "",
+        "com",
+        "localhost",
+        "4.3.2.1.in-addr.arpa",
+        "\\000.\\255.com",
+        "xn--.com",
+        "a..b",
+        "-.-",
+        "_._",
+        &long,
+    ] {
         let (score, _) = judge(&Host::new(name));
         assert_eq!(score, 0, "{name}");
     }

@@ -157,7 +157,10 @@ pub(super) fn is_near(a: u8, b: u8) -> bool {
         })
     };
     let (Some((row_a, x_a)), Some((row_b, x_b))) = (place(a), place(b)) else { return false };
-    a != b && row_a.abs_diff(row_b) <= 1 && x_a.abs_diff(x_b) <= 2 && (row_a != row_b || x_a.abs_diff(x_b) == 2)
+    a != b
+        && row_a.abs_diff(row_b) <= 1
+        && x_a.abs_diff(x_b) <= 2
+        && (row_a != row_b || x_a.abs_diff(x_b) == 2)
 }
 
 impl Slip {
@@ -207,9 +210,13 @@ mod tests {
 
     #[test]
     fn keys_touch() {
-        for (a, b, expected) in
-            [('a', 's', true), ('o', 'p', true), ('q', 'a', true), ('q', 'p', false), ('a', 'a', false)]
-        {
+        for (a, b, expected) in [
+            ('a', 's', true),
+            ('o', 'p', true),
+            ('q', 'a', true),
+            ('q', 'p', false),
+            ('a', 'a', false),
+        ] {
             assert_eq!(is_near(a as u8, b as u8), expected, "{a}{b}");
         }
     }

@@ -16,8 +16,9 @@ const UNREADABLE: u8 = 0xff;
 
 /// Suffixes under which a private company registers names for anybody, so that the suffix is public in all but name.
 const REGISTRIES: &[&str] = &[
-    "br.com", "cn.com", "co.com", "co.nl", "com.de", "com.ru", "com.se", "de.com", "eu.com", "eu.org", "gr.com",
-    "in.net", "it.com", "jpn.com", "pp.ua", "ru.com", "sa.com", "uk.com", "uk.net", "us.com", "us.org", "za.com",
+    "br.com", "cn.com", "co.com", "co.nl", "com.de", "com.ru", "com.se", "de.com", "eu.com",
+    "eu.org", "gr.com", "in.net", "it.com", "jpn.com", "pp.ua", "ru.com", "sa.com", "uk.com",
+    "uk.net", "us.com", "us.org", "za.com",
 ];
 
 /// A piece of the text: a label or a token.
@@ -268,7 +269,10 @@ impl View {
 
     /// The span as text for people.
     pub(super) fn shown(&self, span: Span) -> String {
-        self.bytes(span).iter().map(|&it| if it.is_ascii() { char::from(it) } else { '�' }).collect()
+        self.bytes(span)
+            .iter()
+            .map(|&it| if it.is_ascii() { char::from(it) } else { '�' })
+            .collect()
     }
 
     /// The labels from left to right; the last is the registered one.
@@ -303,7 +307,10 @@ impl View {
 
     /// The label that a span stands in.
     pub(super) fn label_of(&self, span: Span) -> usize {
-        self.labels().iter().position(|it| it.contains(span)).unwrap_or(self.label_count.saturating_sub(1))
+        self.labels()
+            .iter()
+            .position(|it| it.contains(span))
+            .unwrap_or(self.label_count.saturating_sub(1))
     }
 
     /// Whether a label is the registered one.

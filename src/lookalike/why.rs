@@ -52,7 +52,10 @@ impl Told<'_> {
     fn attack(&self, evidence: &Evidence) -> &'static [&'static str] {
         match (evidence.technique, self.cut.platform) {
             (_, Some(_)) => &["T1608.005", "T1566.002"],
-            (Technique::Typo | Technique::Bitsquat | Technique::Plural | Technique::Hyphen, None) => &["T1583.001"],
+            (
+                Technique::Typo | Technique::Bitsquat | Technique::Plural | Technique::Hyphen,
+                None,
+            ) => &["T1583.001"],
             (_, None) => &["T1583.001", "T1566.002"],
         }
     }
@@ -89,13 +92,19 @@ impl Told<'_> {
                 format!("{name} is an address of `{target}` with a dot left out")
             }
             (Technique::TldSwap, _) => {
-                format!("{name} is the name of `{target}` under `.{}`, where its owner is not known to have it", self.cut.suffix)
+                format!(
+                    "{name} is the name of `{target}` under `.{}`, where its owner is not known to have it",
+                    self.cut.suffix
+                )
             }
             (Technique::Subdomain, _) => {
-                format!("{name} names `{matched}` in front of `{site}`, which is not one of the domains of `{target}`")
+                format!(
+                    "{name} names `{matched}` in front of `{site}`, which is not one of the domains of `{target}`"
+                )
             }
             (Technique::TenantBrand, _) => {
-                let beside = self.beside(evidence).map(|it| format!(" beside `{it}`")).unwrap_or_default();
+                let beside =
+                    self.beside(evidence).map(|it| format!(" beside `{it}`")).unwrap_or_default();
                 format!(
                     "{name} sets `{matched}`{beside} in front of `{}`, where anybody may take a name, and is not `{target}`",
                     self.cut.suffix
@@ -103,9 +112,13 @@ impl Told<'_> {
             }
             (_, _) => match self.beside(evidence) {
                 Some(word) => {
-                    format!("{name} sets `{matched}` beside `{word}`, and is not one of the domains of `{target}`")
+                    format!(
+                        "{name} sets `{matched}` beside `{word}`, and is not one of the domains of `{target}`"
+                    )
                 }
-                None => format!("{name} uses the name `{matched}`, and is not one of the domains of `{target}`"),
+                None => format!(
+                    "{name} uses the name `{matched}`, and is not one of the domains of `{target}`"
+                ),
             },
         }
     }
@@ -133,7 +146,10 @@ impl Told<'_> {
         for token in self.view.tokens().iter().filter(|it| usize::from(it.label) == at) {
             let pieces = if token.span.overlaps(evidence.span) {
                 [
-                    Span { start: token.span.start, end: evidence.span.start.max(token.span.start) },
+                    Span {
+                        start: token.span.start,
+                        end: evidence.span.start.max(token.span.start),
+                    },
                     Span { start: evidence.span.end.min(token.span.end), end: token.span.end },
                 ]
             } else {

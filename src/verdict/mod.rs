@@ -2,8 +2,10 @@
 
 mod finding;
 pub mod json;
+mod seen;
 
 pub use finding::{Finding, Technique};
+pub use seen::{Novelty, Seen};
 
 use std::{fmt, str};
 
