@@ -6,6 +6,7 @@ mod clock;
 mod files;
 mod lock;
 mod reload;
+mod remember;
 mod run;
 mod system;
 

@@ -4,6 +4,7 @@ use super::{
     banner, build, clock,
     lock::DataDir,
     reload::{Live, Reloader},
+    remember::Keeper,
     system::HostSystem,
 };
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     metrics::Metrics,
     policy::Knowledge,
     proxy::{Parts, Proxy},
+    seen::Memory,
     server::{self, Access, Server},
     upstream::{Exchange, Names, Strategy, Upstreams, Url},
 };
@@ -112,6 +114,8 @@ struct Running {
     server: Server,
     proxy: Arc<Proxy>,
     writer: event::Writer,
+    /// Where what was asked here lately is remembered.
+    keeper: Option<Keeper>,
 }
 
 impl Running {
@@ -143,6 +147,7 @@ impl Running {
             Box::new(move |address| names.of(address)),
         )
         .context("cannot start the writer of events")?;
+        let (keeper, seen) = remembering(config, dir)?;
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(Parts {
             policy,
@@ -150,6 +155,7 @@ impl Running {
             recorder: recorder.clone(),
             metrics: Arc::clone(&metrics),
             cache_octets_max: CACHE_OCTETS_MAX,
+            seen,
             clock: (clock::monotonic(), clock::unix()),
         });
         let access = Arc::new(Access::new(&config.server.allow));
@@ -172,7 +178,7 @@ impl Running {
         })?;
         let live = Live { proxy: Arc::clone(&proxy), upstreams, access, recorder };
         Ok((
-            Self { server, proxy, writer },
+            Self { server, proxy, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system),
         ))
     }
@@ -200,9 +206,24 @@ impl Running {
         if !self.writer.stop() {
             tracing::warn!("the disk is too slow: the last events are lost");
         }
+        if let Some(keeper) = self.keeper {
+            keeper.stop();
+        }
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// What was asked here lately, and who keeps it; nothing where that is off.
+fn remembering(
+    config: &Config,
+    dir: &DataDir,
+) -> anyhow::Result<(Option<Keeper>, Option<Arc<Memory>>)> {
+    if !config.seen.enabled {
+        return Ok((None, None));
+    }
+    let (keeper, memory) = Keeper::start(&dir.path)?;
+    Ok((Some(keeper), Some(memory)))
 }
 
 fn history(config: &Config, dir: &DataDir) -> event::Config {

@@ -5,7 +5,7 @@ use crate::{
     app,
     name::{self, Host, Name},
     policy::{self, Policy, PolicyId},
-    verdict::{Action, Verdict, json},
+    verdict::{Action, Seen, Verdict, json},
 };
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -125,7 +125,7 @@ impl<W: Write> Run<'_, W> {
     fn judge(&mut self, name: &Name) -> anyhow::Result<()> {
         let text = name.text();
         let host = policy::host(&self.policy.knowledge, &text, self.now);
-        let findings = policy::examine(&self.policy.knowledge, &host, self.now);
+        let findings = policy::examine(&self.policy.knowledge, &host, self.now, &Seen::UNKNOWN);
         let verdict = policy::decide(self.policy, PolicyId(0), name, &host, &findings);
         self.found |= verdict.action.changes_answer()
             || (self.check.fail_on == FailOn::Log && verdict.action == Action::Log);

@@ -273,7 +273,7 @@ fn differences_are_lines_of_a_file() {
 
 /// Lines of files, sound ones and others.
 fn line() -> impl Strategy<Value = String> {
-    let head = "(\\[[a-z]{0,4}\\]|\\[(server|lookalike|platform|protect|history)\\]|\\[\\[(list|rule)\\]\\])";
+    let head = "(\\[[a-z]{0,4}\\]|\\[(server|lookalike|platform|protect|seen|history)\\]|\\[\\[(list|rule)\\]\\])";
     let key =
         "(listen|workers|allow|domains|mode|log|block|name|path|kind|action|paas|[a-z._\"]{0,5})";
     let value = "([0-9]{1,3}|\"[a-zü.:*]{0,6}\"|\"(enforce|drop|allow|127\\.0\\.0\\.1:5[0-9])\"|true|\\[\"a\\.b\", \"c\\.[a-d]\"\\]|\\{ a = 1|\\PC{0,4})";
