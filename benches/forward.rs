@@ -25,6 +25,9 @@ fn main() {
     // `cargo test --benches` only wants to know that it runs.
     let exchanges = if std::env::args().any(|it| it == "--bench") { EXCHANGES } else { 2_000 };
     let server = serve();
+    for _ in 0..3 {
+        bare(server, exchanges);
+    }
     for (scheme, tasks) in [("udp", TASKS), ("udp", 10), ("udp", 1), ("tcp", TASKS)] {
         let url = format!("{scheme}://{server}").parse().unwrap();
         for _ in 0..3 {
@@ -43,13 +46,40 @@ fn run(url: Url, tasks: u32, exchanges: u32) {
         ask(&upstreams, tasks, exchanges).await;
         let (cpu, wall) = (cpu_time() - cpu, wall.elapsed());
         println!(
-            "{url} tasks {tasks:3}: {:.2} µs CPU an exchange, {:.0} a second, {} sockets, {:?}",
+            "{} tasks {tasks:3}: {:.2} µs CPU an exchange, {:.0} a second, {} sockets",
+            url.scheme(),
             cpu.as_secs_f64() * 1e6 / f64::from(exchanges),
             f64::from(exchanges) / wall.as_secs_f64(),
             upstreams.counts().sockets,
-            upstreams.counts(),
         );
     });
+}
+
+/// What the system calls alone cost: a send and a receive on one of 256 sockets, in batches, without any check.
+fn bare(server: SocketAddr, exchanges: u32) {
+    let sockets: Vec<_> = (0..256)
+        .map(|_| {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            socket.connect(server).unwrap();
+            socket
+        })
+        .collect();
+    let query = b"\0\0\x01\x20\0\x01\0\0\0\0\0\x01\x05n1234\x04t100\x07example\0\0\x01\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\0";
+    let mut buffer = [0; 1500];
+    let start = cpu_time();
+    for _ in 0..exchanges / TASKS {
+        for socket in &sockets[..TASKS as usize] {
+            socket.send(query).unwrap();
+        }
+        for socket in &sockets[..TASKS as usize] {
+            assert!(socket.recv(&mut buffer).unwrap() > query.len());
+        }
+    }
+    let cpu = cpu_time() - start;
+    println!(
+        "bare system calls:  {:.2} µs CPU an exchange",
+        cpu.as_secs_f64() * 1e6 / f64::from(exchanges)
+    );
 }
 
 async fn ask(upstreams: &Arc<Upstreams>, tasks: u32, exchanges: u32) {

@@ -21,8 +21,8 @@ fn list(name: &str) -> List {
 /// Names of the lengths and depths that blocklists have.
 fn name(at: u32) -> String {
     let x = u64::from(at).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (u64::from(at) << 7);
-    let head = ["", "www.", "track.ads.", "cdn7."][(x >> 20) as usize % 4];
-    let top = ["com", "net", "co.example", "example", "top"][(x >> 24) as usize % 5];
+    let head = ["", "", "", "www.", "track.", "ads.", "", "cdn7."][(x >> 20) as usize % 8];
+    let top = ["com", "net", "com", "co.example", "com", "example", "top"][(x >> 24) as usize % 7];
     format!("{head}{:x}-{at}.{top}", x >> 40)
 }
 

@@ -93,6 +93,15 @@ def brands():
     return [(label, domains.split(","), owner) for label, domains, owner, *_ in rows(LISTS / "brands.tsv")]
 
 
+def shared(suffixes):
+    """Suffixes of the private section that no platform table classes: below them stands who registered there, not their owner.
+
+    Names under a classed platform are judged tenant by tenant, so its owner may own it.
+    """
+    platforms = {row[0] for path in sorted((LISTS / "platforms").glob("*.tsv")) for row in rows(path)}
+    return suffixes.private - platforms
+
+
 # Lists of v2fly/domain-list-community by owner, where the list is not named like a label.
 LISTS_OF = {
     "agilebits": "1Password", "alphabet": "Google", "amazontrust": "Amazon", "apple-dev": "Apple", "apple-music": "Apple",
@@ -109,7 +118,7 @@ LISTS_OF = {
     "qcloud": "Tencent", "raiffeisenbank": "Raiffeisen", "riot": "Riot Games", "rockstar": "Take-Two", "sber": "Sberbank",
     "sf-express": "SF Express", "signal": "Signal", "sina": "Sina", "snap": "Snap", "squareup": "Block",
     "stackexchange": "Stack Overflow", "symantec-pki": "Broadcom", "t2-ru": "Tele2", "take-two": "Take-Two",
-    "tencent-games": "Tencent", "tencent-tme": "Tencent", "vk": "VK", "wikimedia": "Wikimedia", "x": "X Corp.",
+    "tencent-games": "Tencent", "tencent-tme": "Tencent", "vk": "VK", "x": "X Corp.",
     "xai": "X Corp.", "xiaomi-ai": "Xiaomi", "xiaomi-iot": "Xiaomi", "kakao": "Kakao", "activision-blizzard": "Microsoft",
     "mihoyo-cn": "HoYoverse",
 }
@@ -154,19 +163,19 @@ def owners(data, suffixes):
         for domain in domains.split():
             hold(domain, owner, 1)
     # A suffix that others register or host under says nothing of who owns the names below it.
-    foreign = suffixes.private | {row[0] for row in rows(LISTS / "infrastructure.tsv")} | {row[0] for row in rows(HERE / "not-owned.txt")}
-    for path in sorted((LISTS / "platforms").glob("*.tsv")):
-        foreign |= {row[0] for row in rows(path)}
+    foreign = shared(suffixes) | {row[0] for row in rows(LISTS / "infrastructure.tsv")} | {row[0] for row in rows(HERE / "not-owned.txt")}
+    # Blogs under a country's suffix are in no platform table.
+    foreign |= {domain for name, domain in rows(data / "brands/v2fly_owner_domains.tsv") if name == "blogspot"}
     lines = []
     for domain, holders in found.items():
         if domain not in owner_of and domain not in foreign:
             lines.append(f"{min(holders, key=lambda it: (holders[it], it))}\t{domain}")
     write("owners.tsv", [
         "Other domains of the companies behind the names in brands.tsv, defensive registrations included: owner, domain.",
-        "Domains that brands.tsv names are not repeated; platform, registry and infrastructure suffixes are left out.",
+        "Domains that brands.tsv names are not repeated; registry and infrastructure suffixes are left out.",
         "Sources: v2fly/domain-list-community (MIT), apple/password-manager-resources (MIT), 2factorauth/twofactorauth (MIT),",
         "and facts gathered for this project (scripts/knowledge/owners.tsv); notices in NOTICE.md. Date: 2026-11-24.",
-    ], sorted(lines))
+    ], sorted(lines, key=lambda it: it.split("\t")))
 
 
 EXEMPT = re.compile(r"(^|\.)((gov|mil|edu|int)|(gov|gob|gouv|gub|govt|go|mil|edu|ac|sch)\.[a-z]{2})$")
@@ -199,7 +208,7 @@ def known_good(data, suffixes):
     more = {suffixes.registrable(it) for it in names(data / "benign/china_accelerated_2026.txt")}
     for domain in more & set(score):
         score[domain] += 0.5
-    drop = {row[0] for row in rows(HERE / "not-known-good.txt")}
+    drop = {row[0] for row in rows(HERE / "not-known-good.txt")} | shared(suffixes)
     ranked = sorted((-points, domain) for domain, points in score.items()
                     if domain not in taken and domain not in drop and not EXEMPT.search(domain))
     write("known-good.txt", [

@@ -21,17 +21,19 @@ pub struct Offline {
 
 /// Builds the policy that `serve` would run with the same file.
 pub fn offline(file: Option<&Path>) -> anyhow::Result<Offline> {
-    let config = crate::config::find(file).load()?;
+    let search_domains = super::system::HostSystem::read(&[]).search_domains();
+    offline_with(&crate::config::find(file).load()?, search_domains)
+}
+
+/// Builds the policy of a configuration on a host with these search domains.
+pub fn offline_with(config: &Config, search_domains: Vec<String>) -> anyhow::Result<Offline> {
     let knowledge = Arc::new(Knowledge {
         generation: 1,
-        engine: Engine::new(&lookalike(&config, Vec::new())),
+        engine: Engine::new(&lookalike(config, search_domains)),
         platforms: Platforms::builtin(),
     });
-    let (rules, _reports) = rules(&config)?;
-    Ok(Offline {
-        policy: policy(&config, knowledge, Arc::new(rules), 1),
-        now: super::clock::unix(),
-    })
+    let (rules, _reports) = rules(config)?;
+    Ok(Offline { policy: policy(config, knowledge, Arc::new(rules), 1), now: super::clock::unix() })
 }
 
 /// What the look-alike engine is built from.

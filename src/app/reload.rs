@@ -3,7 +3,6 @@
 use super::{build, files::Watched, run::Options, system::HostSystem};
 use crate::{
     config::{self, Config, Found},
-    event::Recorder,
     policy::{Knowledge, Policy},
     proxy::Proxy,
     server::Access,
@@ -17,7 +16,6 @@ pub(super) struct Live {
     pub(super) proxy: Arc<Proxy>,
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) access: Arc<Access>,
-    pub(super) recorder: Recorder,
 }
 
 /// Watches files and resolvers, and rebuilds what depends on them.
@@ -27,19 +25,16 @@ pub(super) struct Reloader {
     live: Live,
     system: HostSystem,
     watched: Watched,
-    /// Events reported as lost so far.
-    lost: u64,
 }
 
 impl Reloader {
     pub(super) fn new(options: Options, config: Config, live: Live, system: HostSystem) -> Self {
         let watched = Watched::new(paths(&options, &config));
-        Self { options, config, live, system, watched, lost: 0 }
+        Self { options, config, live, system, watched }
     }
 
-    /// The turn of every second: files, the system's resolvers, lost events.
+    /// The turn of every second: files and the system's resolvers.
     pub(super) async fn look(mut self) -> Self {
-        self.report_lost();
         if self.system.changed() && self.config.upstream.servers.is_empty() {
             self.follow_system();
         }
@@ -122,17 +117,6 @@ impl Reloader {
             Err(error) => {
                 tracing::warn!("the system's resolvers changed, the last good ones stay: {error:#}")
             }
-        }
-    }
-
-    fn report_lost(&mut self) {
-        let lost = self.live.recorder.counts().lost();
-        if lost > self.lost {
-            tracing::warn!(
-                "{} events were lost: they came faster than the disk took them",
-                lost - self.lost
-            );
-            self.lost = lost;
         }
     }
 }

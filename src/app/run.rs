@@ -18,7 +18,7 @@ use crate::{
     upstream::{Exchange, Names, Strategy, Upstreams, Url},
 };
 use anyhow::Context as _;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -105,6 +105,7 @@ fn log_to_stderr() {
     let _set = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
 }
@@ -152,7 +153,7 @@ impl Running {
         let proxy = Proxy::new(Parts {
             policy,
             upstreams: Arc::clone(&upstreams),
-            recorder: recorder.clone(),
+            recorder,
             metrics: Arc::clone(&metrics),
             cache_octets_max: CACHE_OCTETS_MAX,
             seen,
@@ -176,7 +177,7 @@ impl Running {
             file: &build::describe(&config::find(options.config.as_deref())),
             history: config.history.enabled.then_some(dir.path.as_path()),
         })?;
-        let live = Live { proxy: Arc::clone(&proxy), upstreams, access, recorder };
+        let live = Live { proxy: Arc::clone(&proxy), upstreams, access };
         Ok((
             Self { server, proxy, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system),

@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use std::{
-    io::{self, BufRead as _, BufWriter, Write},
+    io::{self, BufRead as _, BufReader, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -88,7 +88,7 @@ struct Run<'a, W: Write> {
 
 impl<W: Write> Run<'_, W> {
     fn standard_input(&mut self) -> anyhow::Result<()> {
-        let mut input = io::stdin().lock();
+        let mut input = BufReader::new(io::stdin().lock());
         let mut line = Vec::new();
         for number in 1_usize.. {
             line.clear();
@@ -104,8 +104,8 @@ impl<W: Write> Run<'_, W> {
                 Ok(text) => self.name(text, "line", number)?,
                 Err(_) => self.complain("line", number, "the line is not UTF-8")?,
             }
-            // What a person types is answered line by line; a pipe is served in large pieces.
-            if input_is_drained(&input) {
+            // Whoever waits for an answer before the next line gets it; a file is served in large pieces.
+            if input.buffer().is_empty() {
                 self.out.flush()?;
             }
         }
@@ -164,6 +164,7 @@ impl<W: Write> Run<'_, W> {
             writeln!(self.out, "    {}{note}", reason.finding.why)?;
             let line = policy::silence(reason, host);
             if !line.is_empty() && !reason.overridden {
+                let line = line.replace('\n', "\n                ");
                 writeln!(self.out, "    {faint}to silence: {line}{faint:#}")?;
             }
         }
@@ -181,10 +182,4 @@ impl<W: Write> Run<'_, W> {
         writeln!(anstream::stderr(), "error: {place} {number}: {what}")?;
         Ok(())
     }
-}
-
-/// Whether nothing more has been read ahead.
-fn input_is_drained(input: &io::StdinLock<'_>) -> bool {
-    // `StdinLock` does not tell what it holds; a terminal hands over one line at a time.
-    io::IsTerminal::is_terminal(input)
 }

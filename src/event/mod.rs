@@ -21,7 +21,7 @@ pub use clock::Now;
 pub use formatter::Formatter;
 pub use node::node_name;
 pub use record::Record;
-pub use recorder::{Counts, RING_RECORDS_MAX, Recorder};
+pub use recorder::{Counts, RECORDS_MAX, Recorder};
 pub use writer::{ClientName, PENDING_BYTES_MAX, Writer, start};
 
 use std::path::PathBuf;

@@ -7,9 +7,9 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
-/// How many records wait in one ring at most (about 3 MB). The writer looks every 20 ms, so this holds 400,000 queries
-/// a second for each worker.
-pub const RING_RECORDS_MAX: usize = 8_192;
+/// How many records wait for the writer at most, in all rings (about 13 MB). The writer looks every 20 ms, and sooner when
+/// they are many.
+pub const RECORDS_MAX: usize = 32_768;
 
 /// How many rings there are at most, whatever the number of workers.
 const RINGS_MAX: usize = 64;
@@ -78,8 +78,10 @@ impl Recorder {
 }
 
 impl Rings {
+    /// One ring for each worker, which share `records_max` evenly.
     pub(super) fn new(workers: usize, records_max: usize) -> Self {
-        let rings = (0..workers.clamp(1, RINGS_MAX)).map(|_| ArrayQueue::new(records_max));
+        let count = workers.clamp(1, RINGS_MAX);
+        let rings = (0..count).map(|_| ArrayQueue::new((records_max / count).max(1)));
         Self {
             rings: rings.collect(),
             written: AtomicU64::new(0),
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn threads_share_a_recorder() {
-        let rings = Arc::new(Rings::new(3, 1_000));
+        let rings = Arc::new(Rings::new(3, 3_000));
         let recorder = Recorder::new(Arc::clone(&rings));
         thread::scope(|scope| {
             for _ in 0..4 {

@@ -1,7 +1,7 @@
 //! The writer: a thread that empties the rings and appends lines to the files.
 
 use super::{
-    Config, Formatter, Now, RING_RECORDS_MAX, Recorder, files::Files, node_name, recorder::Rings,
+    Config, Formatter, Now, RECORDS_MAX, Recorder, files::Files, node_name, recorder::Rings,
 };
 use std::{
     fmt, io,
@@ -27,8 +27,11 @@ pub type ClientName = Box<dyn Fn(IpAddr) -> Option<Arc<str>> + Send>;
 /// Lines are handed to the disk in pieces of about this many bytes.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// How long the writer rests when the rings are empty.
+/// How long the writer rests between two looks at the rings.
 const REST: Duration = Duration::from_millis(20);
+
+/// The same while a ring fills quickly.
+const REST_BUSY: Duration = Duration::from_millis(2);
 
 /// How long a disk that refused is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -63,7 +66,7 @@ pub fn start(
     if !config.enabled {
         return Ok((Recorder::off(), Writer { thread: None }));
     }
-    let rings = Arc::new(Rings::new(workers, RING_RECORDS_MAX));
+    let rings = Arc::new(Rings::new(workers, RECORDS_MAX));
     let stopping = Arc::new(AtomicBool::new(false));
     let (done_tx, done) = mpsc::channel();
     let mut drain = Drain::new(Arc::clone(&rings), config, client_name, rand::random());
@@ -105,6 +108,14 @@ impl fmt::Debug for Writer {
     }
 }
 
+/// How quickly the rings fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    Idle,
+    Busy,
+    Flooded,
+}
+
 /// All that the thread works with; told what time it is by its caller.
 struct Drain {
     rings: Arc<Rings>,
@@ -140,8 +151,10 @@ impl Drain {
 
     fn run(&mut self, stopping: &AtomicBool) {
         while !stopping.load(Acquire) {
-            if !self.turn(&Now::read()) {
-                thread::park_timeout(REST);
+            match self.turn(&Now::read()) {
+                Pace::Idle => thread::park_timeout(REST),
+                Pace::Busy => thread::park_timeout(REST_BUSY),
+                Pace::Flooded => (),
             }
         }
         // Whatever the disk said a moment ago, it is asked once more.
@@ -149,25 +162,29 @@ impl Drain {
         self.turn(&Now::read());
     }
 
-    /// Empties the rings as they stand and hands the lines to the disk. Tells whether there is likely more to do.
-    fn turn(&mut self, now: &Now) -> bool {
-        let mut is_busy = false;
+    /// Empties the rings as they stand and hands the lines to the disk.
+    fn turn(&mut self, now: &Now) -> Pace {
+        let mut pace = Pace::Idle;
         let rings = Arc::clone(&self.rings);
         for ring in &rings.rings {
             // Bounded by the ring's size, so that one busy worker does not keep the others' records waiting.
-            let mut left = ring.capacity();
-            while left > 0
+            let mut taken = 0;
+            while taken < ring.capacity()
                 && let Some(record) = ring.pop()
             {
-                left -= 1;
+                taken += 1;
                 self.write(&record, now);
             }
-            is_busy |= left < ring.capacity() / 2;
+            pace = pace.max(match taken {
+                _ if taken > ring.capacity() / 2 => Pace::Flooded,
+                _ if taken > ring.capacity() / 16 => Pace::Busy,
+                _ => Pace::Idle,
+            });
         }
         self.flush(now);
         self.prune(now);
         self.report(now);
-        is_busy
+        pace
     }
 
     fn write(&mut self, record: &super::Record, now: &Now) {
@@ -339,6 +356,23 @@ pub(super) mod tests {
         let expected = Counts { written: records - lost, overflowed: 0, unwritten: lost };
         assert_eq!(recorder.counts(), expected);
         assert_eq!(lines(&inner).len() as u64, records - lost);
+    }
+
+    #[test]
+    fn the_pace_follows_the_rings() {
+        let dir = tempfile::tempdir().unwrap();
+        let (recorder, mut drain) = drain(dir.path(), 64);
+        let mut check = |records: usize, expected: Pace| {
+            (0..records).for_each(|_| recorder.record(record("www.example")));
+            assert_eq!(drain.turn(&Now::read()), expected, "{records} records");
+        };
+        check(0, Pace::Idle);
+        check(4, Pace::Idle);
+        check(5, Pace::Busy);
+        check(32, Pace::Busy);
+        check(33, Pace::Flooded);
+        check(64, Pace::Flooded);
+        check(0, Pace::Idle);
     }
 
     #[test]

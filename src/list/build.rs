@@ -10,7 +10,7 @@ use super::{
     distinct::Distinct,
     line::{self, Item},
     lines,
-    table::{Inserted, Table},
+    table::{Full, Table},
 };
 use crate::{name, verdict::Mode};
 
@@ -49,8 +49,9 @@ pub(super) fn build<R: io::Read>(
     if lists.len() > LISTS_MAX {
         return Err(BuildError::TooManyLists(lists.len()));
     }
-    let hashing = Hashing::new();
     for _ in 0..ATTEMPTS_MAX {
+        // A new key each time, so that an estimate that is far off is not off again.
+        let hashing = Hashing::new();
         let count = count(lists, &hashing, &mut open)?;
         // The estimate is seldom off by 2 %, and the table bears more.
         let distinct = (count.distinct.estimate() * 102 / 100).min(count.entries);
@@ -60,7 +61,7 @@ pub(super) fn build<R: io::Read>(
             lists: lists.to_vec(),
             starts: Vec::with_capacity(lists.len()),
             table,
-            hashing: hashing.clone(),
+            hashing,
             labels_max: count.labels_max,
         };
         if let Some(built) = fill(index, &mut open)? {
@@ -71,7 +72,6 @@ pub(super) fn build<R: io::Read>(
 }
 
 /// The keyed hash of wire forms.
-#[derive(Clone)]
 pub(super) struct Hashing(foldhash::quality::RandomState);
 
 impl Hashing {
@@ -127,36 +127,39 @@ fn fill<R: io::Read>(
 ) -> Result<Option<(Index, Vec<Report>)>, BuildError> {
     let Index { lists, starts, table, hashing, labels_max } = &mut index;
     let mut reports = Vec::with_capacity(lists.len());
+    let mut waiting = Vec::with_capacity(AT_ONCE);
     let mut lines_before = 0_u32;
     for (at, list) in lists.iter().enumerate() {
         let mut report = Report::default();
+        let insert_all = |waiting: &mut Vec<_>, table: &mut Table, report: &mut Report| {
+            let inserted = table.insert_all(waiting, lines_before + 1, |it| report.count(it));
+            waiting.clear();
+            inserted.map_err(|Full| Stop::Full)
+        };
         let read = each_item(
             list,
             || open(at),
-            |line, text, item| {
-                match item {
-                    Item::Own => report.own += 1,
-                    Item::Junk(reason) => report.add_junk(line, reason, text),
-                    Item::Entry(wire) => {
-                        let holder = lines_before
-                            .checked_add(line)
-                            .filter(|&it| it <= LINES_MAX)
-                            .ok_or(Stop::TooMany)?;
-                        match table.insert(hashing.hash(wire), holder, lines_before + 1) {
-                            Inserted::New => report.entries += 1,
-                            Inserted::Shared => {
-                                report.entries += 1;
-                                report.shared += 1;
-                            }
-                            Inserted::Repeated => report.repeated += 1,
-                            Inserted::Full => return Err(Stop::Full),
-                        }
-                        *labels_max = (*labels_max).max(name::labels(wire).count());
-                    }
+            |line, text, item| match item {
+                Item::Own => {
+                    report.own += 1;
+                    Ok(())
                 }
-                Ok(())
+                Item::Junk(reason) => {
+                    report.add_junk(line, reason, text);
+                    Ok(())
+                }
+                Item::Entry(wire) => {
+                    let holder = lines_before.checked_add(line).filter(|&it| it <= LINES_MAX);
+                    waiting.push((hashing.hash(wire), holder.ok_or(Stop::TooMany)?));
+                    *labels_max = (*labels_max).max(name::labels(wire).count());
+                    if waiting.len() < AT_ONCE {
+                        return Ok(());
+                    }
+                    insert_all(&mut waiting, table, &mut report)
+                }
             },
         );
+        let read = read.and_then(|it| insert_all(&mut waiting, table, &mut report).map(|()| it));
         report.lines = match read {
             Ok(lines) => lines,
             Err(Stop::Full) => return Ok(None),
@@ -166,9 +169,11 @@ fn fill<R: io::Read>(
         lines_before = lines_before.saturating_add(report.lines);
         reports.push(report);
     }
-    table.shrink();
     Ok(Some((index, reports)))
 }
+
+/// Entries inserted together: as many fetches from memory as a processor keeps going side by side, and some more.
+const AT_ONCE: usize = 32;
 
 /// What breaks off the reading of a list.
 enum Stop {

@@ -1,6 +1,6 @@
 //! Lines of a file through one fixed buffer, however long the file or the line.
 
-use std::io;
+use std::io::{self, BufRead as _};
 
 /// Longest line that is read; a longer one is handed over as `None`.
 pub(super) const LINE_LEN_MAX: usize = 4096;
@@ -29,7 +29,7 @@ pub(super) fn each_line<E: From<io::Error>>(
         }
         let mut from = if at_start && buffer[..end].starts_with(BOM) { BOM.len() } else { 0 };
         at_start = false;
-        while let Some(len) = buffer[from..end].iter().position(|&it| it == b'\n') {
+        while let Some(len) = line_len(&buffer[from..end]) {
             each((!overlong && len <= LINE_LEN_MAX).then_some(&buffer[from..from + len]))?;
             overlong = false;
             from += len + 1;
@@ -48,6 +48,14 @@ pub(super) fn each_line<E: From<io::Error>>(
         buffer.copy_within(from..end, 0);
         held = end - from;
     }
+}
+
+/// Octets before the first line feed.
+fn line_len(text: &[u8]) -> Option<usize> {
+    // `skip_until` looks at many octets at once, which `position` does not.
+    let mut rest = text;
+    let len = rest.skip_until(b'\n').ok()?.checked_sub(1)?;
+    (text[len] == b'\n').then_some(len)
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -15,6 +15,7 @@ mod build;
 mod distinct;
 mod line;
 mod lines;
+mod pages;
 mod report;
 mod table;
 

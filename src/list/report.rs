@@ -1,6 +1,6 @@
 //! What was found in a list's file while it was read.
 
-use super::JunkReason;
+use super::{JunkReason, table::Inserted};
 
 /// Most lines of junk that are kept for a report.
 pub(super) const JUNK_SHOWN_MAX: usize = 5;
@@ -36,6 +36,17 @@ pub struct Junk {
 }
 
 impl Report {
+    pub(super) fn count(&mut self, inserted: Inserted) {
+        match inserted {
+            Inserted::New => self.entries += 1,
+            Inserted::Shared => {
+                self.entries += 1;
+                self.shared += 1;
+            }
+            Inserted::Repeated => self.repeated += 1,
+        }
+    }
+
     pub(super) fn add_junk(&mut self, line: u32, reason: JunkReason, text: &[u8]) {
         self.junk += 1;
         if self.junk_shown.len() < JUNK_SHOWN_MAX {

@@ -1,5 +1,9 @@
 //! The table behind the index: 64-bit hashes in linear probing, kept in ascending order, each with the line that holds it.
 
+use std::hint;
+
+use super::pages::Pages;
+
 /// Largest number of a holding line.
 pub(super) const HOLDER_MAX: u32 = (1 << 31) - 1;
 
@@ -14,35 +18,24 @@ const FREE: u64 = 0;
 /// A hash's home is its share of the blocks, so homes ascend with hashes, and so does everything stored: a look-up stops
 /// at the first larger hash. Blocks after the last home take what runs over the end.
 pub(super) struct Table {
-    blocks: Box<[Block]>,
-    /// Further holders of entries that several lists hold.
-    cells: Vec<Cell>,
+    blocks: Pages,
+    /// Further holders of entries that several lists hold: a line in the upper half, in the lower half the holders before
+    /// it, in the form of [`holder`].
+    cells: Pages,
+    cells_len: usize,
     homes: u64,
     len: usize,
 }
 
-/// Slots in one cache line, so that finding a hash and its holder costs one fetch from memory.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Block {
-    hashes: [u64; BLOCK_SLOTS],
-    /// The line of an entry that one list holds; else [`CELL`] and the number of a cell.
-    holders: [u32; BLOCK_SLOTS],
-}
+/// Slots in one cache line, so that finding a hash and its holder costs one fetch from memory: five hashes, then five
+/// holders at two a word.
+type Block = [u64; BLOCK_WORDS];
 
+const BLOCK_WORDS: usize = 8;
 const BLOCK_SLOTS: usize = 5;
-const _: () = assert!(size_of::<Block>() == 64, "a block is a cache line");
 
 /// Blocks after the last home. Runs at the density of [`Table::new`] are shorter by far.
 const OVERRUN: usize = 64;
-
-/// One holder of an entry that several lists hold.
-#[derive(Clone, Copy)]
-struct Cell {
-    line: u32,
-    /// The holders before it, in the form of [`Block::holders`].
-    rest: u32,
-}
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,19 +46,21 @@ pub(super) enum Inserted {
     Shared,
     /// The same list holds it further up.
     Repeated,
-    /// There is no room; the table is unchanged.
-    Full,
 }
 
+/// There is no room for an entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
 impl Table {
-    /// Room for about `distinct` hashes, of which `shared` have a further holder.
+    /// Room for about `distinct` hashes and for `shared` further holders.
     pub(super) fn new(distinct: usize, shared: usize) -> Self {
         // At 85 % full nearly every look-up reads one block, and an entry takes 15 octets.
         let homes = (distinct + distinct * 17 / 100) / BLOCK_SLOTS + 1;
-        let free = Block { hashes: [FREE; BLOCK_SLOTS], holders: [0; BLOCK_SLOTS] };
         Self {
-            blocks: vec![free; homes + OVERRUN].into_boxed_slice(),
-            cells: Vec::with_capacity(shared),
+            blocks: Pages::new((homes + OVERRUN) * BLOCK_WORDS),
+            cells: Pages::new(shared),
+            cells_len: 0,
             homes: homes as u64,
             len: 0,
         }
@@ -76,75 +71,86 @@ impl Table {
     }
 
     pub(super) fn octets(&self) -> usize {
-        size_of_val(&*self.blocks) + self.cells.capacity() * size_of::<Cell>()
+        size_of_val(&*self.blocks) + self.cells_len * size_of::<u64>()
     }
 
     /// The lines that hold a hash, latest list first.
     #[inline]
     pub(super) fn find(&self, hash: u64) -> Option<Holders<'_>> {
+        let (blocks, _) = self.blocks.as_chunks();
         let mut at = self.home(hash);
         loop {
-            let block = self.blocks.get(at)?;
+            let block: &Block = blocks.get(at)?;
+            let hashes = &block[..BLOCK_SLOTS];
             // A branch on each hash could not be predicted, and a wrong guess would cost as much as the fetch from memory that
             // the processor begins for the next suffix meanwhile.
-            if block.hashes.iter().fold(false, |met, &it| met | (it == hash)) {
-                let slot = block.hashes.iter().position(|&it| it == hash)?;
-                return Some(Holders { cells: &self.cells, next: Some(block.holders[slot]) });
+            if hashes.iter().fold(false, |met, &it| met | (it == hash)) {
+                let slot = hashes.iter().position(|&it| it == hash)?;
+                return Some(Holders { cells: &self.cells, next: Some(holder(block, slot)) });
             }
-            if !is_below(block.hashes[BLOCK_SLOTS - 1], hash) {
+            if !is_below(hashes[BLOCK_SLOTS - 1], hash) {
                 return None;
             }
             at += 1;
         }
     }
 
-    /// Adds a line that holds a hash. Lines come in ascending order; those from `list_start` on are of the same list.
-    pub(super) fn insert(&mut self, hash: u64, line: u32, list_start: u32) -> Inserted {
+    /// Adds lines with the hashes that they hold, and tells what became of each, up to the first for which there is no room.
+    ///
+    /// Lines come in ascending order; those from `list_start` on are of the same list.
+    pub(super) fn insert_all(
+        &mut self,
+        entries: &[(u64, u32)],
+        list_start: u32,
+        mut told: impl FnMut(Inserted),
+    ) -> Result<(), Full> {
+        // Blocks are asked for side by side before they are needed one after the other.
+        let sum =
+            entries.iter().fold(0, |sum, it| sum ^ self.blocks[self.home(it.0) * BLOCK_WORDS]);
+        hint::black_box(sum);
+        for &(hash, line) in entries {
+            told(self.insert(hash, line, list_start)?);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, hash: u64, line: u32, list_start: u32) -> Result<Inserted, Full> {
         debug_assert!(hash != FREE && line <= HOLDER_MAX, "callers keep to both");
         let mut at = self.home(hash) * BLOCK_SLOTS;
-        while is_below(self.slot(at).0, hash) {
+        while is_below(self.hash(at), hash) {
             at += 1;
         }
-        if self.slot(at).0 == hash {
+        if self.hash(at) == hash {
             return self.share(at, line, list_start);
         }
         let mut free = at;
-        while self.slot(free).0 != FREE {
+        while self.hash(free) != FREE {
             free += 1;
         }
         // The very last slot stays free, so that every search ends.
-        if free + 1 == self.blocks.len() * BLOCK_SLOTS {
-            return Inserted::Full;
+        if free + 1 == self.blocks.len() / BLOCK_WORDS * BLOCK_SLOTS {
+            return Err(Full);
         }
         while free > at {
-            let (hash, holder) = self.slot(free - 1);
-            self.set(free, hash, holder);
+            self.set(free, self.hash(free - 1), self.holder(free - 1));
             free -= 1;
         }
         self.set(at, hash, line);
         self.len += 1;
-        Inserted::New
+        Ok(Inserted::New)
     }
 
-    /// Gives back what was set aside for cells and not needed.
-    pub(super) fn shrink(&mut self) {
-        self.cells.shrink_to_fit();
-    }
-
-    fn share(&mut self, at: usize, line: u32, list_start: u32) -> Inserted {
-        let (hash, rest) = self.slot(at);
-        let latest = if rest & CELL == 0 { rest } else { self.cells[(rest & !CELL) as usize].line };
+    fn share(&mut self, at: usize, line: u32, list_start: u32) -> Result<Inserted, Full> {
+        let rest = self.holder(at);
+        let latest = if rest & CELL == 0 { rest } else { cell(&self.cells, rest).0 };
         if latest >= list_start {
-            return Inserted::Repeated;
+            return Ok(Inserted::Repeated);
         }
-        match u32::try_from(self.cells.len()) {
-            Ok(number) if number < CELL => {
-                self.cells.push(Cell { line, rest });
-                self.set(at, hash, CELL | number);
-                Inserted::Shared
-            }
-            _ => Inserted::Full,
-        }
+        let number = u32::try_from(self.cells_len).ok().filter(|&it| it < CELL).ok_or(Full)?;
+        *self.cells.get_mut(self.cells_len).ok_or(Full)? = u64::from(line) << 32 | u64::from(rest);
+        self.cells_len += 1;
+        self.set(at, self.hash(at), CELL | number);
+        Ok(Inserted::Shared)
     }
 
     #[inline]
@@ -153,17 +159,36 @@ impl Table {
     }
 
     #[inline]
-    fn slot(&self, at: usize) -> (u64, u32) {
-        let block = &self.blocks[at / BLOCK_SLOTS];
-        (block.hashes[at % BLOCK_SLOTS], block.holders[at % BLOCK_SLOTS])
+    fn hash(&self, at: usize) -> u64 {
+        self.blocks[at / BLOCK_SLOTS * BLOCK_WORDS + at % BLOCK_SLOTS]
+    }
+
+    #[inline]
+    fn holder(&self, at: usize) -> u32 {
+        holder(&self.blocks[at / BLOCK_SLOTS * BLOCK_WORDS..], at % BLOCK_SLOTS)
     }
 
     #[inline]
     fn set(&mut self, at: usize, hash: u64, holder: u32) {
-        let block = &mut self.blocks[at / BLOCK_SLOTS];
-        block.hashes[at % BLOCK_SLOTS] = hash;
-        block.holders[at % BLOCK_SLOTS] = holder;
+        let (block, slot) = (at / BLOCK_SLOTS * BLOCK_WORDS, at % BLOCK_SLOTS);
+        self.blocks[block + slot] = hash;
+        let word = &mut self.blocks[block + BLOCK_SLOTS + slot / 2];
+        let shift = 32 * (slot % 2);
+        *word = *word & !(u64::from(u32::MAX) << shift) | u64::from(holder) << shift;
     }
+}
+
+/// The line of an entry that one list holds; else [`CELL`] and the number of a cell.
+#[inline]
+fn holder(block: &[u64], slot: usize) -> u32 {
+    (block[BLOCK_SLOTS + slot / 2] >> (32 * (slot % 2))) as u32
+}
+
+/// A line, and the holders before it.
+#[inline]
+fn cell(cells: &[u64], holder: u32) -> (u32, u32) {
+    let cell = cells[(holder & !CELL) as usize];
+    ((cell >> 32) as u32, cell as u32)
 }
 
 /// Whether a slot is taken by a hash smaller than this one. Free slots, compared as one less, are above all.
@@ -174,7 +199,7 @@ fn is_below(slot: u64, hash: u64) -> bool {
 
 /// The lines that hold a hash.
 pub(super) struct Holders<'a> {
-    cells: &'a [Cell],
+    cells: &'a [u64],
     next: Option<u32>,
 }
 
@@ -188,9 +213,9 @@ impl Iterator for Holders<'_> {
             self.next = None;
             return Some(holder);
         }
-        let cell = self.cells[(holder & !CELL) as usize];
-        self.next = Some(cell.rest);
-        Some(cell.line)
+        let (line, rest) = cell(self.cells, holder);
+        self.next = Some(rest);
+        Some(line)
     }
 }
 
@@ -209,11 +234,11 @@ mod tests {
     #[test]
     fn holders_are_chained_by_list() {
         let mut table = Table::new(10, 10);
-        assert_eq!(table.insert(7, 1, 1), Inserted::New);
-        assert_eq!(table.insert(7, 2, 1), Inserted::Repeated);
-        assert_eq!(table.insert(7, 5, 4), Inserted::Shared);
-        assert_eq!(table.insert(7, 6, 4), Inserted::Repeated);
-        assert_eq!(table.insert(7, 9, 8), Inserted::Shared);
+        assert_eq!(table.insert(7, 1, 1), Ok(Inserted::New));
+        assert_eq!(table.insert(7, 2, 1), Ok(Inserted::Repeated));
+        assert_eq!(table.insert(7, 5, 4), Ok(Inserted::Shared));
+        assert_eq!(table.insert(7, 6, 4), Ok(Inserted::Repeated));
+        assert_eq!(table.insert(7, 9, 8), Ok(Inserted::Shared));
         assert_eq!(holders(&table, 7), [9, 5, 1]);
         assert_eq!(holders(&table, 8), [0; 0]);
         assert_eq!(table.len(), 1);
@@ -224,7 +249,7 @@ mod tests {
         let mut table = Table::new(0, 0);
         // All of them are at home in the only block that is one.
         let mut hash = u64::MAX;
-        while table.insert(hash, 1, 1) == Inserted::New {
+        while table.insert(hash, 1, 1) == Ok(Inserted::New) {
             hash -= 1;
         }
         assert_eq!(table.len(), (1 + OVERRUN) * BLOCK_SLOTS - 1);
@@ -242,7 +267,7 @@ mod tests {
             let mut model = BTreeMap::new();
             for (line, &hash) in (1..).zip(&hashes) {
                 let expected = if model.contains_key(&hash) { Inserted::Repeated } else { Inserted::New };
-                prop_assert_eq!(table.insert(spread(hash), line, 1), expected);
+                prop_assert_eq!(table.insert(spread(hash), line, 1), Ok(expected));
                 model.entry(hash).or_insert(line);
             }
             for hash in 1..40 {

@@ -112,6 +112,18 @@ fn a_file_that_grows_meanwhile_is_read_again() {
 }
 
 #[test]
+fn a_file_that_keeps_growing_is_given_up() {
+    let texts = [names(1), names(1_000)];
+    let mut opened = 0;
+    let open = |_| {
+        opened += 1;
+        Ok(if opened % 2 == 1 { texts[0].as_bytes() } else { texts[1].as_bytes() })
+    };
+    let error = Index::build(&[list("a", Kind::Block)], open).unwrap_err();
+    assert_eq!(error.to_string(), "the lists changed while they were read");
+}
+
+#[test]
 fn a_hundred_thousand_entries_are_found_again() {
     let text = names(100_000);
     let (index, _) = build(&[(list("a", Kind::Block), &text)]);

@@ -86,20 +86,15 @@ impl Guards {
         Self { suffixes, before_country, wild, proxies }
     }
 
-    /// What the name's suffixes are known for, the shortest one first that is known, and that suffix. `hashes` are those of
-    /// the whole name.
+    /// What the longest known suffix of a name is known for, and that suffix. `hashes` are those of the whole name.
     pub(super) fn suffix<'a>(&self, name: &'a str, hashes: &Prefixes) -> Option<(Kind, &'a str)> {
-        let mut end = name.len();
-        while let Some(dot) = name[..end].rfind('.') {
-            if let Some(kind) = self.get(name, hashes, dot + 1) {
-                return Some((kind, &name[dot + 1..]));
+        let mut start = 0;
+        loop {
+            if let Some(kind) = self.get(name, hashes, start) {
+                return Some((kind, &name[start..]));
             }
-            end = dot;
+            start += name[start..].find('.')? + 1;
         }
-        if let Some(kind) = self.get(name, hashes, 0) {
-            return Some((kind, name));
-        }
-        None
     }
 
     fn get(&self, name: &str, hashes: &Prefixes, start: usize) -> Option<Kind> {

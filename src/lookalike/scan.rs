@@ -43,11 +43,11 @@ pub(super) enum Place {
 impl Scan<'_> {
     /// Collects all evidence.
     pub(super) fn run(&self, found: &mut List) {
-        if self.view.has_foreign() {
+        if self.view.has_idn() {
             mixed_script::find(self, found);
             homograph::find_known(self, found);
         }
-        if self.known_good && !self.view.has_foreign() {
+        if self.known_good && !self.view.has_idn() {
             return;
         }
         embedding::find(self, found);

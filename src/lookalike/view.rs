@@ -73,7 +73,7 @@ pub(super) struct View {
     label_count: usize,
     tokens: [Token; PARTS_MAX],
     token_count: usize,
-    has_foreign: bool,
+    has_idn: bool,
     /// Hashes of the text, in which every separator is a dot.
     pub(super) hashes: Prefixes,
     folded: [u8; TEXT_MAX],
@@ -140,7 +140,7 @@ impl View {
             label_count: 0,
             tokens: [Token { span, label: 0 }; PARTS_MAX],
             token_count: 0,
-            has_foreign: false,
+            has_idn: false,
             hashes: Prefixes::EMPTY,
             folded: [0; TEXT_MAX],
             folded_len: 0,
@@ -159,6 +159,7 @@ impl View {
                 self.push(b'.', Kind::Plain);
             }
             let start = self.len;
+            self.has_idn |= label.starts_with("xn--");
             match punycode::decode(label.as_bytes()) {
                 Some(decoded) => self.push_decoded(decoded.chars(), glyphs),
                 None => self.push_plain(label.as_bytes()),
@@ -174,7 +175,6 @@ impl View {
     fn push(&mut self, byte: u8, kind: Kind) {
         self.text[self.len] = byte;
         if kind != Kind::Plain {
-            self.has_foreign = true;
             self.foreign[self.len / 64] |= 1 << (self.len % 64);
             if kind == Kind::Lookalike {
                 self.alien[self.len / 64] |= 1 << (self.len % 64);
@@ -196,7 +196,6 @@ impl View {
             if !c.is_ascii() && is_mark(c) {
                 // A mark turns the letter before it into a marked one.
                 if self.len > 0 {
-                    self.has_foreign = true;
                     self.foreign[(self.len - 1) / 64] |= 1 << ((self.len - 1) % 64);
                 }
                 continue;
@@ -290,9 +289,9 @@ impl View {
         self.hashes.of(span.start(), span.end())
     }
 
-    /// Whether any label was read from other than ASCII.
-    pub(super) const fn has_foreign(&self) -> bool {
-        self.has_foreign
+    /// Whether any label is an A-label.
+    pub(super) const fn has_idn(&self) -> bool {
+        self.has_idn
     }
 
     /// How many bytes of a span read from characters that are no ASCII letters.

@@ -1,4 +1,4 @@
-//! The config line that would silence a reason, ready to paste.
+//! The lines of configuration that would silence a reason, ready to paste.
 
 use crate::{
     name::Host,
@@ -6,12 +6,12 @@ use crate::{
     verdict::{Reason, Source},
 };
 
-/// The line with the table it belongs to; empty for a reason that there is no need to silence: an own rule, an allowed
+/// The setting with the table it belongs to; empty for a reason that there is no need to silence: an own rule, an allowed
 /// name, awareness training.
 pub fn silence(reason: &Reason, host: &Host<'_>) -> String {
     match reason.source {
         Source::Rule | Source::Allow | Source::SimulatedPhishing => String::new(),
-        Source::List => format!("[rules] \"{}\" = \"pass\"", host.name),
+        Source::List => format!("[[rule]]\nname = \"{}\"\naction = \"pass\"", host.name),
         Source::Platform | Source::Lookalike | Source::Seen => match platform::allow_entry(host) {
             Some(entry) => format!("[platform] allow = [\"{entry}\"]"),
             None if host.registrable.is_empty() => format!("[protect] owned = [\"{}\"]", host.name),

@@ -217,7 +217,7 @@ fn every_reason_can_be_silenced() {
     );
     assert_eq!(
         silence(&reason(Source::List), &host),
-        "[rules] \"a.paypal-login.example\" = \"pass\""
+        "[[rule]]\nname = \"a.paypal-login.example\"\naction = \"pass\""
     );
     assert_eq!(silence(&reason(Source::Rule), &host), "");
 }

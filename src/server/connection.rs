@@ -32,9 +32,14 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// When to look again where there is no deadline.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// Serves one connection to its end.
-pub(super) async fn serve(mut stream: TcpStream, client: Client, front: &Arc<Front>, seat: &Seat) {
-    let now = clock::now();
+/// Serves one connection, opened at `now`, to its end.
+pub(super) async fn serve(
+    mut stream: TcpStream,
+    client: Client,
+    now: Instant,
+    front: &Arc<Front>,
+    seat: &Seat,
+) {
     let mut connection = Connection {
         front,
         seat,
@@ -52,7 +57,6 @@ pub(super) async fn serve(mut stream: TcpStream, client: Client, front: &Arc<Fro
     };
     // An error means that the client has gone; there is nobody left to tell.
     let _ = connection.run(&mut stream).await;
-    front.metrics.here().dropped_gone.add(connection.waiting.len() as u64);
 }
 
 struct Connection<'a> {
@@ -75,6 +79,15 @@ struct Connection<'a> {
     active: Instant,
     partial_since: Option<Instant>,
     stalled_since: Option<Instant>,
+}
+
+impl Drop for Connection<'_> {
+    /// Counts at the end, even one that the deadline of a stop brings about.
+    fn drop(&mut self) {
+        let counters = self.front.metrics.here();
+        counters.dropped_gone.add(self.waiting.len() as u64);
+        counters.tcp_closed.bump();
+    }
 }
 
 impl Connection<'_> {

@@ -277,6 +277,37 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::{clock, script::Script};
+    use proptest::prelude::*;
+
+    /// What becomes of `packet`, and the response.
+    fn answer(packet: &[u8], cut: bool) -> (Outcome, Vec<u8>) {
+        let responder = Responder::Script(Arc::new(Script::new()));
+        let (access, metrics) = (Arc::new(Access::new(&[])), Arc::new(Metrics::new()));
+        let front = Front::new(responder, access, metrics, clock::now());
+        let address = ([127, 0, 0, 1], 5353).into();
+        let client = Client { address, local: address.ip(), transport: Transport::Udp };
+        let mut out = vec![7; 3];
+        let served = front.access.load();
+        let outcome =
+            front.answer(&served, Received { packet, cut }, &client, clock::now(), &mut out);
+        (outcome, out)
+    }
+
+    proptest! {
+        #[test]
+        fn a_whole_header_gets_an_answer(packet in proptest::collection::vec(any::<u8>(), 0..80), cut: bool) {
+            let (outcome, response) = answer(&packet, cut);
+            let deserves_one = packet.len() >= 12 && packet[2] & 0x80 == 0;
+            prop_assert_eq!(outcome == Outcome::Answered, deserves_one);
+            if deserves_one {
+                prop_assert_eq!(&response[..2], &packet[..2]);
+                prop_assert!(response.len() >= 12 && response[2] & 0x80 != 0);
+            } else {
+                prop_assert_eq!(outcome, Outcome::Dropped);
+            }
+        }
+    }
 
     #[tokio::test]
     async fn panics_are_caught() {

@@ -21,6 +21,8 @@ mod frames;
 mod front;
 mod holder;
 mod interfaces;
+#[cfg(unix)]
+mod limit;
 #[cfg(target_os = "linux")]
 mod mmsg;
 #[cfg(any(test, not(target_os = "linux")))]
@@ -110,6 +112,8 @@ fn start_with(
         0 => thread::available_parallelism().map_or(1, usize::from),
         it => it,
     };
+    #[cfg(unix)]
+    limit::raise_open_files();
     let bound = bind::bind(&config.listen, workers)?;
     let front = Arc::new(Front::new(
         responder,

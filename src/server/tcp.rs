@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -91,7 +91,8 @@ impl Acceptor {
         let Ok(local) = stream.local_addr() else {
             return;
         };
-        let Some((seat, evicted)) = self.table.open(peer.ip(), clock::now()) else {
+        let now = clock::now();
+        let Some((seat, evicted)) = self.table.open(peer.ip(), now) else {
             counters.tcp_turned_away.bump();
             return;
         };
@@ -101,10 +102,8 @@ impl Acceptor {
         let _ = stream.set_nodelay(true);
         let client = Client { address: peer, local: local.ip(), transport: Transport::Tcp };
         let front = Arc::clone(&self.front);
-        connections.spawn(async move {
-            connection::serve(stream, client, &front, &seat).await;
-            front.metrics.here().tcp_closed.bump();
-        });
+        connections
+            .spawn(async move { connection::serve(stream, client, now, &front, &seat).await });
     }
 
     /// Takes in the connections whose handshake is done. Asks the kernel itself: what the runtime knows may be a moment old.
@@ -127,6 +126,8 @@ impl Acceptor {
 pub(super) struct Table {
     since: Instant,
     slots: Mutex<Slots>,
+    /// How many are open, to be read without the lock.
+    open: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -139,7 +140,7 @@ struct Slots {
 #[derive(Debug)]
 struct Slot {
     client: IpAddr,
-    /// Milliseconds since [`Table::since`]; [`BUSY`] while answers are due.
+    /// Nanoseconds since [`Table::since`]; [`BUSY`] while answers are due.
     idle_since: AtomicU64,
     close: Notify,
 }
@@ -148,7 +149,7 @@ const BUSY: u64 = u64::MAX;
 
 impl Table {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { since: clock::now(), slots: Mutex::default() })
+        Arc::new(Self { since: clock::now(), slots: Mutex::default(), open: AtomicUsize::new(0) })
     }
 
     /// A seat for a connection of `client`, and whether another had to leave for it: the one that idles longest, of the client
@@ -166,12 +167,13 @@ impl Table {
         } else {
             false
         };
-        let idle_since = AtomicU64::new(self.millis(now));
+        let idle_since = AtomicU64::new(self.nanos(now));
         let slot = Arc::new(Slot { client, idle_since, close: Notify::new() });
         if slots.stopping {
             slot.close.notify_one();
         }
         slots.open.push(Arc::clone(&slot));
+        self.open.store(slots.open.len(), Ordering::Relaxed);
         Some((Seat { table: Arc::clone(self), slot }, evicted))
     }
 
@@ -184,8 +186,8 @@ impl Table {
         }
     }
 
-    fn millis(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.since).as_millis() as u64
+    fn nanos(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.since).as_nanos() as u64
     }
 }
 
@@ -214,7 +216,7 @@ pub(super) struct Seat {
 impl Seat {
     /// Says since when the connection idles; `None` while answers are due.
     pub(super) fn set_idle(&self, since: Option<Instant>) {
-        let since = since.map_or(BUSY, |it| self.table.millis(it));
+        let since = since.map_or(BUSY, |it| self.table.nanos(it));
         self.slot.idle_since.store(since, Ordering::Relaxed);
     }
 
@@ -225,8 +227,7 @@ impl Seat {
 
     /// How long a connection may idle as things stand.
     pub(super) fn idle_timeout(&self) -> Duration {
-        let slots = self.table.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        idle_timeout(slots.open.len())
+        idle_timeout(self.table.open.load(Ordering::Relaxed))
     }
 }
 
@@ -236,6 +237,7 @@ impl Drop for Seat {
         // One that was evicted is no longer there.
         if let Some(at) = slots.open.iter().position(|it| Arc::ptr_eq(it, &self.slot)) {
             slots.open.swap_remove(at);
+            self.table.open.store(slots.open.len(), Ordering::Relaxed);
         }
     }
 }

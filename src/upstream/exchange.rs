@@ -52,7 +52,11 @@ impl Exchange {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start() -> io::Result<Arc<Self>> {
-        let shared = Arc::new(Shared::new()?);
+        Self::with(Shared::new()?)
+    }
+
+    pub(super) fn with(shared: Shared) -> io::Result<Arc<Self>> {
+        let shared = Arc::new(shared);
         let poll = kernel::watch(Arc::clone(&shared.poll))?;
         let driver = Driver {
             shared: Arc::clone(&shared),
@@ -196,7 +200,7 @@ impl Driver {
                 // An ICMP error. Other servers are asked at once, yet a reply that comes all the same still counts.
                 let failure = ForwardError::Network(error.kind());
                 for flight in ports.waiting(index) {
-                    server.health.unreachable();
+                    server.unreachable();
                     flight.post(server.key, News::Failed { failure, over_tcp: false });
                 }
             }
@@ -237,6 +241,11 @@ impl Inbound<'_> {
                 self.ports.put_back(self.index, out);
                 return self.junk();
             }
+            Read::CaseLost(answer) => {
+                out.flight.post(self.server.key, News::Doubtful { answer, case_lost: true });
+                self.ports.put_back(self.index, out);
+                return self.junk();
+            }
         }
         if last {
             self.ports.settle(self.shared, self.index);
@@ -250,25 +259,31 @@ impl Inbound<'_> {
         if fit == Fit::Header && out.edns && !out.asked_plain {
             return Read::AskPlain;
         }
-        if !health.case_fits(fit) {
+        if fit == Fit::Foreign || fit == Fit::Header {
             return Read::Junk;
         }
+        let case_lost = !health.case_fits(fit);
         let landed = out.flight.landed();
         let read = match Answer::from_reply(message, out.id, &ask.name, ask.qtype, ask.qclass) {
             _ if landed => Read::Late,
+            Ok(answer) if case_lost => return Read::CaseLost(answer),
+            Err(_) if case_lost => return Read::Junk,
             Ok(answer) if out.edns && rejects_edns(answer.rcode()) => Read::News(News::NoEdns),
             Ok(answer) => {
                 if !out.edns && !rejects_edns(answer.rcode()) && health.edns(self.now) {
                     health.edns_off(self.now);
                 }
                 self.shared.counters.replies.fetch_add(1, Relaxed);
-                let news = if out.doubtful { News::Doubtful(answer) } else { News::Answer(answer) };
-                Read::News(news)
+                Read::News(if out.doubtful {
+                    News::Doubtful { answer, case_lost: false }
+                } else {
+                    News::Answer(answer)
+                })
             }
             Err(BadReply::Truncated) => Read::News(News::Truncated),
             Err(BadReply::Foreign | BadReply::Malformed) => return Read::Junk,
         };
-        health.answered(self.now.saturating_duration_since(out.sent));
+        self.server.answered(self.now.saturating_duration_since(out.sent));
         read
     }
 
@@ -289,5 +304,7 @@ enum Read {
     Late,
     /// A bare FORMERR: the query is asked without EDNS, and goes on waiting.
     AskPlain,
+    /// A reply in all but the case of its question: forged, or the server does not keep the case any more.
+    CaseLost(Answer),
     Junk,
 }

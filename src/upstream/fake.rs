@@ -1,7 +1,7 @@
 //! A scriptable upstream for the tests: it says what the test tells it to, over UDP and TCP on one loopback port.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -58,19 +58,30 @@ impl Fake {
     pub(super) async fn start(
         script: impl Fn(&Heard) -> Vec<Said> + Send + Sync + 'static,
     ) -> Self {
-        Self::with(true, script).await
+        Self::with(Ipv4Addr::LOCALHOST.into(), true, script).await
     }
 
     /// Over UDP; TCP connections are refused.
     pub(super) async fn udp_only(
         script: impl Fn(&Heard) -> Vec<Said> + Send + Sync + 'static,
     ) -> Self {
-        Self::with(false, script).await
+        Self::with(Ipv4Addr::LOCALHOST.into(), false, script).await
     }
 
-    async fn with(tcp: bool, script: impl Fn(&Heard) -> Vec<Said> + Send + Sync + 'static) -> Self {
+    /// Over UDP and TCP on the IPv6 loopback address.
+    pub(super) async fn over_ipv6(
+        script: impl Fn(&Heard) -> Vec<Said> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Ipv6Addr::LOCALHOST.into(), true, script).await
+    }
+
+    async fn with(
+        ip: IpAddr,
+        tcp: bool,
+        script: impl Fn(&Heard) -> Vec<Said> + Send + Sync + 'static,
+    ) -> Self {
         let (socket, listener) = loop {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let listener = TcpListener::bind((ip, 0)).await.unwrap();
             let address = listener.local_addr().unwrap();
             if let Ok(socket) = UdpSocket::bind(address).await {
                 break (Arc::new(socket), listener);

@@ -24,8 +24,9 @@ pub(super) struct Event {
 pub(super) enum News {
     /// A believable answer.
     Answer(Answer),
-    /// An answer over UDP, good in itself, on a port where a forged one arrived before it.
-    Doubtful(Answer),
+    /// An answer over UDP, to be believed when none is to be had over TCP: a forged one arrived before it, or the letters of its
+    /// question are in another case than sent (`case_lost`).
+    Doubtful { answer: Answer, case_lost: bool },
     /// TC was set: the whole answer is to be had over TCP (RFC 7766).
     Truncated,
     /// Something that was no reply arrived where this flight's reply is expected.

@@ -21,6 +21,9 @@ const PROBE_SILENT: Duration = Duration::from_secs(1);
 /// How often a server that does well, but is not the fastest, gets a copy of a query.
 const PROBE_SLOWER: Duration = Duration::from_secs(10);
 
+/// How often a change in a server's health is logged at most.
+const LOG_EVERY: Duration = Duration::from_mins(1);
+
 /// How long a server that answered only without EDNS is asked without.
 const EDNS_OFF: Duration = Duration::from_mins(10);
 
@@ -39,6 +42,7 @@ pub(super) struct Health {
     silent: AtomicU32,
     /// Milliseconds since `born`, plus 1; 0 for never.
     probed_ms: AtomicU64,
+    logged_ms: AtomicU64,
     edns_off_until_ms: AtomicU64,
     /// Replies that kept the case, up to [`CASE_KEPT_MIN`], or [`CASE_LOST`].
     case: AtomicU8,
@@ -51,6 +55,7 @@ impl Health {
             round_trip_us: AtomicU32::new(0),
             silent: AtomicU32::new(0),
             probed_ms: AtomicU64::new(0),
+            logged_ms: AtomicU64::new(0),
             edns_off_until_ms: AtomicU64::new(0),
             case: AtomicU8::new(0),
         }
@@ -60,9 +65,9 @@ impl Health {
         u64::try_from(now.saturating_duration_since(self.born).as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A believable reply came, so long after its query was first sent.
+    /// A believable reply came, so long after its query was first sent. True when the server was silent before.
     #[inline]
-    pub(super) fn answered(&self, after: Duration) {
+    pub(super) fn answered(&self, after: Duration) -> bool {
         let sample = u32::try_from(after.as_micros()).unwrap_or(u32::MAX).max(1);
         let old = self.round_trip_us.load(Relaxed);
         // Down faster than up: a slow reply is as often a slow name as a slow server.
@@ -74,19 +79,33 @@ impl Health {
         if new != old {
             self.round_trip_us.store(new, Relaxed);
         }
-        if self.silent.load(Relaxed) != 0 {
-            self.silent.store(0, Relaxed);
+        self.silent.load(Relaxed) != 0 && self.silent.swap(0, Relaxed) >= SILENT_MAX
+    }
+
+    /// A flight waited in vain for as long as it should. True when the server counts as silent from now on.
+    pub(super) fn missed(&self) -> bool {
+        let before = self.silent.fetch_update(Relaxed, Relaxed, |it| it.checked_add(1));
+        before == Ok(SILENT_MAX - 1)
+    }
+
+    /// The server is known not to answer now. True when it did not count as silent before.
+    pub(super) fn unreachable(&self) -> bool {
+        self.silent.fetch_max(SILENT_MAX, Relaxed) < SILENT_MAX
+    }
+
+    /// The smoothed round trip; `None` before the first reply.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        match self.round_trip_us.load(Relaxed) {
+            0 => None,
+            us => Some(Duration::from_micros(us.into())),
         }
     }
 
-    /// A flight waited in vain for as long as it should.
-    pub(super) fn missed(&self) {
-        let _ = self.silent.fetch_update(Relaxed, Relaxed, |it| it.checked_add(1));
-    }
-
-    /// The server is known not to answer now.
-    pub(super) fn unreachable(&self) {
-        self.silent.fetch_max(SILENT_MAX, Relaxed);
+    /// Whether news about this server may be logged; says yes once in [`LOG_EVERY`].
+    pub(super) fn may_log(&self, now: Instant) -> bool {
+        let (last, now_ms) = (self.logged_ms.load(Relaxed), self.ms(now) + 1);
+        let due = last == 0 || u128::from(now_ms.saturating_sub(last)) >= LOG_EVERY.as_millis();
+        due && self.logged_ms.compare_exchange(last, now_ms, Relaxed, Relaxed).is_ok()
     }
 
     pub(super) fn is_silent(&self) -> bool {
@@ -183,7 +202,7 @@ mod tests {
         assert_eq!(health.hedge(), ms(600));
         health.answered(ms(4));
         assert_eq!(health.hedge(), ms(452));
-        (0..40).for_each(|_| health.answered(ms(1)));
+        (0..40).for_each(|_| assert!(!health.answered(ms(1))));
         assert_eq!(health.hedge(), HEDGE_MIN);
         health.answered(ms(100_000));
         assert_eq!(health.hedge(), HEDGE_MAX);
@@ -193,14 +212,17 @@ mod tests {
     fn silence_ends_with_the_first_reply() {
         let health = Health::new(clock::now());
         health.answered(ms(1));
-        health.missed();
+        assert!(!health.missed());
         assert!(!health.is_silent());
-        health.missed();
+        assert!(health.missed());
+        assert!(!health.missed());
         assert!(health.is_silent());
         assert!(health.rank() > (false, u32::MAX));
-        health.answered(ms(1));
+        assert!(health.answered(ms(1)));
+        assert!(!health.answered(ms(1)));
         assert!(!health.is_silent());
-        health.unreachable();
+        assert!(health.unreachable());
+        assert!(!health.unreachable());
         assert!(health.is_silent());
     }
 

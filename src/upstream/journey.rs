@@ -20,6 +20,9 @@ const SPARE_MAX: Duration = Duration::from_secs(1);
 /// again together, to be lost once more.
 const WAIT_MAX: Duration = Duration::from_millis(800);
 
+/// After how long servers that could not be reached are asked once more.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// How long an answer from a port with forged replies waits for the one over TCP.
 const DOUBTFUL_MAX: Duration = Duration::from_secs(1);
 
@@ -30,6 +33,8 @@ pub(super) struct Journey<'a> {
     boarded: Boarded<'a>,
     legs: [Leg; SET_MAX],
     started: Instant,
+    /// When to wake without news.
+    next: Instant,
     wait: Duration,
     /// The best of the answers that another server might better.
     spare: Option<Kept>,
@@ -44,6 +49,7 @@ struct Kept {
     server: usize,
     answer: Answer,
     until: Instant,
+    case_lost: bool,
 }
 
 /// How it goes with one server.
@@ -77,6 +83,7 @@ impl<'a> Journey<'a> {
             boarded,
             legs: [Leg::default(); SET_MAX],
             started,
+            next: started + FORWARD_MAX,
             wait: Duration::ZERO,
             spare: None,
             doubtful: None,
@@ -127,7 +134,7 @@ impl<'a> Journey<'a> {
         } else if !self.ask_next(now) {
             return;
         }
-        self.boarded.wake_at(now + self.wait);
+        self.wake_at(now + self.wait);
         if self.servers.len() == 1 {
             return;
         }
@@ -200,7 +207,7 @@ impl<'a> Journey<'a> {
     fn failed(&mut self, at: usize, failure: ForwardError) {
         if matches!(failure, ForwardError::Network(_)) {
             self.legs[at].unreachable = true;
-            self.servers[at].health.unreachable();
+            self.servers[at].unreachable();
         }
         self.failure = failure;
     }
@@ -211,14 +218,17 @@ impl<'a> Journey<'a> {
         let edns = !self.legs[at].tried_plain;
         match event.news {
             News::Answer(answer) => return self.answer(at, answer, now),
-            News::Doubtful(answer) => {
-                self.legs[at].out = false;
+            News::Doubtful { answer, case_lost } => {
+                self.legs[at].out &= case_lost;
+                self.ask_tcp(at, edns);
+                let kept = Kept { server: at, answer, until: now + DOUBTFUL_MAX, case_lost };
                 if !self.legs[at].out_tcp {
-                    return self.answer(at, answer, now);
+                    return self.believe(kept, now);
                 }
-                let until = now + DOUBTFUL_MAX;
-                self.doubtful = Some(Kept { server: at, answer, until });
-                self.boarded.wake_at(until);
+                self.wake_at(self.next.min(kept.until));
+                if self.doubtful.as_ref().is_none_or(|it| it.case_lost) {
+                    self.doubtful = Some(kept);
+                }
             }
             News::Truncated => {
                 self.legs[at].out = false;
@@ -242,7 +252,7 @@ impl<'a> Journey<'a> {
                     self.failure = failure;
                     if self.doubtful.as_ref().is_some_and(|it| it.server == at) {
                         let kept = self.doubtful.take()?;
-                        return self.answer(at, kept.answer, now);
+                        return self.believe(kept, now);
                     }
                 }
             }
@@ -251,10 +261,18 @@ impl<'a> Journey<'a> {
         None
     }
 
+    /// Takes an answer of which TCP could not say whether it was forged.
+    fn believe(&mut self, kept: Kept, now: Instant) -> Option<Kept> {
+        if kept.case_lost {
+            self.servers[kept.server].health.case_lost();
+        }
+        self.answer(kept.server, kept.answer, now)
+    }
+
     /// Takes an answer, or keeps it where another server may know better.
     fn answer(&mut self, at: usize, answer: Answer, now: Instant) -> Option<Kept> {
         let until = now + SPARE_MAX;
-        let kept = Kept { server: at, answer, until };
+        let kept = Kept { server: at, answer, until, case_lost: false };
         if !matches!(
             kept.answer.rcode(),
             Rcode::SERVFAIL | Rcode::REFUSED | Rcode::NOTIMP | Rcode::FORMERR
@@ -272,8 +290,13 @@ impl<'a> Journey<'a> {
     fn go_on(&mut self, at: usize, now: Instant) {
         let leg = self.legs[at];
         if !leg.out && !leg.out_tcp && self.ask_next(now) {
-            self.boarded.wake_at(now + self.wait);
+            self.wake_at(now + self.wait);
         }
+    }
+
+    fn wake_at(&mut self, next: Instant) {
+        self.next = next;
+        self.boarded.wake_at(next);
     }
 
     /// Whether servers that could not be reached are asked once more: one that restarts is back in a moment.
@@ -288,7 +311,7 @@ impl<'a> Journey<'a> {
             any = true;
         }
         if any {
-            self.boarded.wake_at(clock::now() + Duration::from_millis(200));
+            self.wake_at(clock::now() + AGAIN_AFTER);
         }
         any
     }
@@ -296,19 +319,26 @@ impl<'a> Journey<'a> {
     fn due(&mut self) -> Due {
         let now = clock::now();
         let deadline = self.started + FORWARD_MAX;
+        if now < self.next {
+            // Rung for a moment that news have put off since.
+            return Due::Wait;
+        }
         if now >= deadline {
             self.failure = ForwardError::Timeout;
             return Due::GiveUp;
         }
-        for kept in [&mut self.doubtful, &mut self.spare] {
-            if let Some(kept) = kept.take_if(|it| it.until <= now) {
-                return Due::Take(kept);
-            }
+        if let Some(kept) = self.doubtful.take_if(|it| it.until <= now)
+            && let Some(kept) = self.believe(kept, now)
+        {
+            return Due::Take(kept);
+        }
+        if let Some(kept) = self.spare.take_if(|it| it.until <= now) {
+            return Due::Take(kept);
         }
         for (leg, server) in self.legs.iter_mut().zip(self.servers) {
             if (leg.out || leg.out_tcp) && !leg.missed {
                 leg.missed = true;
-                server.health.missed();
+                server.missed();
             }
         }
         if !self.ask_next(now) {
@@ -319,7 +349,7 @@ impl<'a> Journey<'a> {
         let kept = [&self.doubtful, &self.spare].into_iter().flatten().map(|it| it.until);
         let next =
             kept.chain([now + self.wait.mul_f32(jitter), deadline]).min().unwrap_or(deadline);
-        self.boarded.wake_at(next);
+        self.wake_at(next);
         Due::Wait
     }
 

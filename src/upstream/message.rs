@@ -120,6 +120,7 @@ mod tests {
         dns::{Query, rtype},
         name::Name,
     };
+    use proptest::prelude::*;
 
     fn ask(name: &str) -> Ask {
         Ask {
@@ -182,6 +183,27 @@ mod tests {
             it[3] = 2;
             it[5] = 0;
         });
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_is_fitted(message in prop::collection::vec(any::<u8>(), 0..64)) {
+            prop_assert_eq!(id(&message).is_some(), message.len() >= HEADER_LEN);
+            let fit = fit(&message, &ask("www.example"), Case::LOWER);
+            prop_assert!(matches!(fit, Fit::Foreign | Fit::Header));
+        }
+
+        #[test]
+        fn a_flipped_bit_is_noticed(at in 16_usize..(12 + 13 + 4) * 8, case: u64) {
+            let (ask, case) = (ask("www.example"), Case(case));
+            let mut reply = query(&ask, 7, case, false);
+            reply[2] |= QR;
+            prop_assert_eq!(fit(&reply, &ask, case), Fit::Whole);
+            reply[at / 8] ^= 1 << (at % 8);
+            // AA, TC, RD; the flags of the second octet; and the counts of what follows the question may be anything.
+            let free = matches!(at / 8, 2) && at % 8 < 3 || matches!(at / 8, 3 | 6..12);
+            prop_assert_eq!(fit(&reply, &ask, case) == Fit::Whole, free);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! A query costs two system calls, a send and a receive; waiting for readiness is shared by all that are in flight.
 
+mod avoid;
 mod clock;
 mod exchange;
 #[cfg(test)]
@@ -30,7 +31,7 @@ mod url;
 
 pub use exchange::Exchange;
 pub use names::{LOOKUPS_MAX, NAMES_MAX, Names};
-pub use pool::{SetError, Strategy, UnknownStrategy, Upstreams};
+pub use pool::{ServerState, SetError, Strategy, UnknownStrategy, Upstreams};
 pub use ports::{AGE_MAX, PORTS, USES_MAX};
 pub use shared::{Counts, SERVERS_MAX, SOCKETS_MAX};
 pub use url::{PORT_PLAIN, Url, UrlError};

@@ -1,7 +1,7 @@
 //! `Upstreams`: the servers of one route, asked as one.
 
 use super::{
-    Ask, Counts, Exchange, FORWARD_MAX, ForwardError, Forwarded, PORTS, SET_MAX, Url, clock,
+    Ask, Counts, Exchange, FORWARD_MAX, ForwardError, Forwarded, SET_MAX, Url, clock,
     journey::Journey, server::Server,
 };
 use crate::dns::Client;
@@ -10,6 +10,7 @@ use std::{
     fmt,
     str::FromStr,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 /// How the servers of a set are chosen.
@@ -71,6 +72,17 @@ pub enum SetError {
     TooManyInAll,
 }
 
+/// How one server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerState {
+    /// Which one.
+    pub url: Url,
+    /// The smoothed round trip; `None` before its first reply.
+    pub round_trip: Option<Duration>,
+    /// Whether it did not answer lately, so that others are asked first.
+    pub silent: bool,
+}
+
 /// The servers of one route. Cheap to ask from many tasks at once.
 #[derive(Debug)]
 pub struct Upstreams {
@@ -98,7 +110,7 @@ impl Upstreams {
         let mut new: Vec<Arc<Server>> = Vec::new();
         let mut entered = Vec::new();
         let shared = &self.exchange.shared;
-        let ports = PORTS.min(shared.sockets_max / urls.len().max(1));
+        let ports = shared.ports(urls.len());
         for url in urls {
             if new.iter().any(|it| it.url == *url) {
                 continue;
@@ -132,6 +144,17 @@ impl Upstreams {
         self.servers.load().iter().map(|it| it.url).collect()
     }
 
+    /// How each server does, in the order given.
+    pub fn states(&self) -> Vec<ServerState> {
+        let servers = self.servers.load();
+        let state = |it: &Arc<Server>| ServerState {
+            url: it.url,
+            round_trip: it.health.round_trip(),
+            silent: it.health.is_silent(),
+        };
+        servers.iter().map(state).collect()
+    }
+
     /// Asks until an answer can be believed, for [`FORWARD_MAX`] at most.
     ///
     /// SERVFAIL, REFUSED, NOTIMP and FORMERR are returned as answers once no server gave a better one.
@@ -142,11 +165,16 @@ impl Upstreams {
         }
         let shared = &self.exchange.shared;
         let now = clock::now();
-        let Some(boarded) = shared.flights.board(ask, now + FORWARD_MAX, &shared.alarm) else {
-            shared.counters.busy.fetch_add(1, Relaxed);
-            return Err(ForwardError::Busy);
+        let forwarded = match shared.flights.board(ask, now + FORWARD_MAX, &shared.alarm) {
+            None => Err(ForwardError::Busy),
+            Some(boarded) => {
+                Journey::new(shared, &servers, self.strategy, boarded, now).run().await
+            }
         };
-        Journey::new(shared, &servers, self.strategy, boarded, now).run().await
+        if forwarded.as_ref().is_err_and(|it| *it == ForwardError::Busy) {
+            shared.counters.busy.fetch_add(1, Relaxed);
+        }
+        forwarded
     }
 
     /// Whether a query came from one of the sockets from which upstreams are asked: a forwarding loop.

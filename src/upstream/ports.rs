@@ -6,6 +6,7 @@
 
 use super::{
     ForwardError,
+    avoid::Avoided,
     flight::Flight,
     lock,
     message::{self, Case},
@@ -38,9 +39,6 @@ const LATE_MAX: Duration = Duration::from_secs(1);
 
 /// Random ports tried before the kernel picks one.
 const BIND_TRIES: usize = 16;
-
-/// Ports that other programs on a host bind late and need: IKE, NAT-T, SSDP, WS-Discovery, mDNS, LLMNR, WireGuard.
-const AVOIDED: [u16; 7] = [4500, 1900, 3702, 5353, 5355, 51820, 1701];
 
 const NONE: u16 = u16::MAX;
 
@@ -122,7 +120,6 @@ impl Ports {
         case: Case,
         now: Instant,
     ) -> Result<(), ForwardError> {
-        let slot = rand::rng().random_range(0..self.count);
         let out = |id| Out {
             flight: Arc::clone(flight),
             sent: now,
@@ -132,17 +129,44 @@ impl Ports {
             doubtful: false,
             asked_plain: false,
         };
-        let drawn = lock(&self.state).draw(slot, now, out);
-        let (socket, id) = match drawn {
-            Some(drawn) => drawn,
-            None => {
-                self.open(shared, slot, now)?;
-                lock(&self.state).draw(slot, now, out).ok_or(ForwardError::Busy)?
-            }
-        };
+        let (socket, id) = self.draw(shared, now, out)?;
         let packet = message::query(&flight.ask, id, case, edns);
         shared.counters.queries_udp.fetch_add(1, Relaxed);
-        transmit(&socket, &packet)
+        let sent = transmit(&socket, &packet);
+        if sent.is_err() {
+            // Perhaps the host has another address by now, which only a new socket takes.
+            lock(&self.state).retire(|it| Arc::ptr_eq(&it.socket, &socket));
+        }
+        sent
+    }
+
+    fn draw(
+        &self,
+        shared: &Shared,
+        now: Instant,
+        out: impl Fn(u16) -> Out,
+    ) -> Result<(Arc<UdpSocket>, u16), ForwardError> {
+        let slot = rand::rng().random_range(0..self.count);
+        let drawn = lock(&self.state).draw(slot, now, &out);
+        if let Some(drawn) = drawn {
+            return Ok(drawn);
+        }
+        let opened = self.open(shared, slot, now);
+        let mut state = lock(&self.state);
+        match opened {
+            // No more sockets are to be had, so those that are open serve, on their way to their last use.
+            Err(ForwardError::Busy) => {
+                (0..self.count).find_map(|it| state.draw((slot + it) % self.count, now, &out))
+            }
+            Err(failure) => return Err(failure),
+            Ok(()) => state.draw(slot, now, &out),
+        }
+        .ok_or(ForwardError::Busy)
+    }
+
+    /// Draws from no socket any more that is open now.
+    pub(super) fn renew(&self) {
+        lock(&self.state).retire(|_| true);
     }
 
     /// Sends a flight's query once more, the same from the same port; false where it is not out.
@@ -243,7 +267,7 @@ impl Ports {
         if !shared.may_open() {
             return Err(ForwardError::Busy);
         }
-        let opened = bind(self.target).and_then(|it| Ok((it.local_addr()?, it)));
+        let opened = bind(self.target, &shared.avoided).and_then(|it| Ok((it.local_addr()?, it)));
         let (local, socket) = match opened {
             Ok(it) => it,
             Err(error) => {
@@ -311,6 +335,17 @@ impl State {
         Some(drawn)
     }
 
+    /// Takes ports out of the draw; the driver closes them when their last reply is in.
+    fn retire(&mut self, which: impl Fn(&Port) -> bool) {
+        for slot in &mut self.drawn {
+            let port = self.open.get_mut(usize::from(*slot)).and_then(Option::as_mut);
+            if let Some(port) = port.filter(|it| which(it)) {
+                port.replaced = true;
+                *slot = NONE;
+            }
+        }
+    }
+
     fn find(&mut self, flight: &Arc<Flight>) -> Option<(Arc<UdpSocket>, u16, Case, bool)> {
         self.open.iter().flatten().find_map(|port| {
             let out = port.out.iter().find(|it| Arc::ptr_eq(&it.flight, flight))?;
@@ -367,7 +402,7 @@ pub(super) const fn from_key(key: u64) -> (u16, u16) {
 }
 
 /// A socket on a random port that talks with `target` only: the kernel drops datagrams from elsewhere.
-fn bind(target: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(target: SocketAddr, avoided: &Avoided) -> io::Result<UdpSocket> {
     let socket = Socket::new(
         Domain::for_address(target),
         Type::DGRAM.nonblocking().cloexec(),
@@ -385,7 +420,7 @@ fn bind(target: SocketAddr) -> io::Result<UdpSocket> {
     loop {
         let port = if tries < BIND_TRIES { rng.random_range(1024..=u16::MAX) } else { 0 };
         tries += 1;
-        if AVOIDED.contains(&port) {
+        if avoided.has(port) {
             continue;
         }
         match socket.bind(&SocketAddr::new(any, port).into()) {

@@ -13,7 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 #[derive(Debug)]
@@ -66,8 +66,38 @@ impl Server {
         edns: bool,
         now: Instant,
     ) -> Result<(), ForwardError> {
-        let job = Job { flight: Arc::clone(flight), sent: now, edns, again: false };
+        let job = Job { flight: Arc::clone(flight), sent: now, edns, tries: 0 };
         self.tcp.submit(shared, self, job)
+    }
+
+    /// A believable reply came, so long after its query.
+    #[inline]
+    pub(super) fn answered(&self, after: Duration) {
+        if self.health.answered(after) && self.health.may_log(clock::now()) {
+            tracing::info!("upstream {} answers again", self.name);
+        }
+    }
+
+    /// A flight waited in vain for as long as it should.
+    pub(super) fn missed(&self) {
+        if self.health.missed() {
+            self.fell_silent("does not answer");
+        }
+    }
+
+    /// The server cannot be reached now.
+    pub(super) fn unreachable(&self) {
+        if self.health.unreachable() {
+            self.fell_silent("cannot be reached");
+        }
+    }
+
+    fn fell_silent(&self, how: &str) {
+        // A host that got another address needs new sockets to be heard.
+        self.ports.iter().for_each(Ports::renew);
+        if self.health.may_log(clock::now()) {
+            tracing::warn!("upstream {} {how}", self.name);
+        }
     }
 
     /// Says that nobody will ask this server any more.
@@ -81,7 +111,7 @@ impl Server {
         let swept =
             self.ports.as_ref().map(|it| it.sweep(shared, now, leaving)).unwrap_or_default();
         if swept.lost {
-            self.health.missed();
+            self.missed();
         }
         leaving && !swept.open
     }

@@ -1,7 +1,8 @@
 //! What all upstreams share: the table of flights, the set of sockets, the registry of servers, limits and counters.
 
 use super::{
-    ForwardError,
+    ForwardError, PORTS,
+    avoid::Avoided,
     flight::Flights,
     kernel::{self, Poll},
     lock,
@@ -60,7 +61,7 @@ pub struct Counts {
     pub forged: u64,
     /// Queries that never got a reply.
     pub unanswered: u64,
-    /// Queries not sent because a limit was reached.
+    /// Queries that failed because a limit was reached.
     pub busy: u64,
     /// Queries on their way now.
     pub in_flight: usize,
@@ -72,6 +73,7 @@ pub(super) struct Shared {
     pub(super) poll: Arc<Poll>,
     pub(super) flights: Flights,
     pub(super) own: Own,
+    pub(super) avoided: Avoided,
     pub(super) counters: Counters,
     /// Wakes the driver when it sleeps for want of flights.
     pub(super) alarm: Notify,
@@ -86,18 +88,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new() -> io::Result<Self> {
         let files = kernel::raise_open_files(OPEN_FILES_WANTED)?;
-        let sockets_max = SOCKETS_MAX.min(usize::try_from(files / 2).unwrap_or(usize::MAX));
-        if sockets_max < super::PORTS {
-            tracing::warn!(
-                open_files = files,
-                "only {sockets_max} upstream sockets instead of {}: replies are easier to forge\nhint: raise the limit of open files (`ulimit -n 4096`, `LimitNOFILE=`)",
-                super::PORTS
-            );
-        }
+        Self::with(SOCKETS_MAX.min(usize::try_from(files / 2).unwrap_or(usize::MAX)))
+    }
+
+    pub(super) fn with(sockets_max: usize) -> io::Result<Self> {
         Ok(Self {
             poll: Arc::new(Poll::new()?),
             flights: Flights::default(),
             own: Own::new(),
+            avoided: Avoided::read(),
             counters: Counters::default(),
             alarm: Notify::new(),
             sockets_max,
@@ -107,6 +106,17 @@ impl Shared {
             registry: Mutex::default(),
             generation: AtomicU32::new(0),
         })
+    }
+
+    /// From how many sockets each of `servers` servers may draw, so that half of all stay free for those being replaced.
+    pub(super) fn ports(&self, servers: usize) -> usize {
+        let ports = PORTS.min(self.sockets_max / 2 / servers.max(1)).max(1);
+        if ports < PORTS {
+            tracing::warn!(
+                "queries to each upstream leave from {ports} random ports instead of {PORTS}, so replies are easier to forge\nhint: raise the limit of open files: `ulimit -n 16384`, or `LimitNOFILE=16384` in the unit"
+            );
+        }
+        ports
     }
 
     /// Enters the server that `make` builds for its key; `None` when [`SERVERS_MAX`] are known.

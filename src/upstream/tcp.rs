@@ -41,6 +41,9 @@ const JOBS_MAX: usize = 1024;
 /// How many queries are out on a connection.
 const PIPELINE_MAX: usize = 1024;
 
+/// On how many connections a query is tried after its first.
+const TRIES_MAX: u8 = 16;
+
 /// How much is read at once.
 const READ_LEN: usize = 16 * 1024;
 
@@ -50,8 +53,8 @@ pub(super) struct Job {
     pub(super) flight: Arc<Flight>,
     pub(super) sent: Instant,
     pub(super) edns: bool,
-    /// Whether it was out before, on a connection that broke.
-    pub(super) again: bool,
+    /// On how many connections it was out before.
+    pub(super) tries: u8,
 }
 
 /// The connection to one upstream, made when it is needed.
@@ -127,20 +130,20 @@ async fn run(
             (kind, connection.answered)
         }
         Err(error) => {
-            server.health.unreachable();
+            server.unreachable();
             (error.kind(), false)
         }
     };
     jobs.close();
-    // A connection that served may have been closed for its age alone: what it left is asked again, once. A query that came
-    // in while it closed was not even sent.
+    // A connection that served may have been closed for its age alone, and some servers close after each answer: what such a
+    // one left is asked again.
     let mut again = Vec::new();
     while let Ok(job) = jobs.try_recv() {
         left.push(job);
     }
     for job in left {
-        if retry && !job.again {
-            again.push(Job { again: true, ..job });
+        if retry && job.tries < TRIES_MAX && !job.flight.landed() {
+            again.push(Job { tries: job.tries + 1, ..job });
         } else {
             fail(&server, &job.flight, ForwardError::Network(failure));
         }
@@ -322,7 +325,7 @@ impl<'a> Connection<'a> {
             health.case_lost();
         }
         if self.server.ports.is_none() {
-            health.answered(now.saturating_duration_since(job.sent));
+            self.server.answered(now.saturating_duration_since(job.sent));
         }
         let ask = &job.flight.ask;
         let read = match fit {

@@ -2,11 +2,12 @@
 
 use super::{
     fake::{Fake, Heard, Said, address, answer, changed, framed, question_end, rcode},
+    shared::Shared,
     *,
 };
 use crate::dns::{Client, Rcode, Transport, rtype};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{Ipv4Addr, SocketAddr},
 };
 use tokio::time::{Instant, timeout};
@@ -305,6 +306,29 @@ async fn case_is_mixed_and_demanded_where_it_is_kept() {
     assert_eq!(upstreams.counts().forged, 1);
 }
 
+/// As when a laptop moves to a network that answers in the server's stead.
+#[tokio::test]
+async fn a_server_that_folds_case_from_one_day_on_is_still_understood() {
+    let fake = Fake::udp_only(|it| {
+        let end = question_end(&it.packet);
+        let reply = address(&it.packet, 1);
+        let fold = it.nth >= 10;
+        vec![Said::Now(changed(reply, |it| {
+            if fold {
+                it[12..end - 4].make_ascii_lowercase();
+            }
+        }))]
+    })
+    .await;
+    let upstreams = upstreams(&[fake.udp()]);
+    for _ in 0..15 {
+        let name = "a-long-name-with-many-letters.example";
+        assert_eq!(last(&upstreams.forward(&ask(name)).await.unwrap()), 1);
+    }
+    assert_eq!(upstreams.counts().forged, 1);
+    assert_eq!(fake.heard().len(), 15);
+}
+
 #[tokio::test]
 async fn a_server_that_folds_case_is_asked_in_lower_case() {
     let fake = Fake::udp_only(|it| {
@@ -408,6 +432,20 @@ async fn a_broken_connection_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_server_that_closes_after_each_answer_is_put_up_with() {
+    let fake = Fake::start(|it| vec![Said::Now(address(&it.packet, 1)), Said::Close]).await;
+    let upstreams = Arc::new(upstreams(&[fake.tcp()]));
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let upstreams = Arc::clone(&upstreams);
+        tasks.spawn(async move { upstreams.forward(&ask(&format!("n{n}.example"))).await });
+    }
+    for forwarded in tasks.join_all().await {
+        assert_eq!(last(&forwarded.unwrap()), 1);
+    }
+}
+
+#[tokio::test]
 async fn large_and_split_answers_over_tcp_are_put_together() {
     let fake = Fake::start(|it| {
         let reply = answer(&it.packet, 200, &[7; 300]);
@@ -483,7 +521,7 @@ async fn servers_can_be_replaced() {
     timeout(Duration::from_secs(3), gone()).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_queries_at_once_with_losses_are_all_answered() {
     let fake = Fake::start(|it| match it.nth % 10 {
         3 => vec![],
@@ -503,4 +541,73 @@ async fn many_queries_at_once_with_losses_are_all_answered() {
     assert_eq!(wrong, []);
     assert_eq!(upstreams.counts().in_flight, 0);
     assert_eq!(upstreams.counts().forged, 0);
+}
+
+#[tokio::test]
+async fn servers_on_ipv6_are_asked() {
+    let fake = Fake::over_ipv6(|it| {
+        let whole = address(&it.packet, 2);
+        vec![Said::Now(if it.tcp { whole } else { changed(whole, |it| it[2] |= 2) })]
+    })
+    .await;
+    let upstreams = upstreams(&[fake.udp()]);
+    assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 2);
+    let heard = fake.heard();
+    let client =
+        Client { address: heard[0].from, transport: Transport::Udp, local: fake.address.ip() };
+    assert!(upstreams.is_own(&client));
+}
+
+#[tokio::test]
+async fn few_sockets_serve_many_queries() {
+    const SOCKETS: usize = 8;
+    let fake = Fake::start(|it| vec![Said::Now(address(&it.packet, 1))]).await;
+    let exchange = Exchange::with(Shared::with(SOCKETS).unwrap()).unwrap();
+    let upstreams = Upstreams::new(exchange, &[fake.udp()], Strategy::Fastest).unwrap();
+    for n in 0..1000 {
+        let forwarded = upstreams.forward(&ask(&format!("n{n}.example"))).await;
+        assert_eq!(forwarded.map(|it| last(&it)), Ok(1));
+        assert!(upstreams.counts().sockets <= SOCKETS);
+    }
+    let ports: HashSet<_> = fake.heard().iter().map(|it| it.from.port()).collect();
+    assert!(ports.len() >= 1000 / USES_MAX);
+}
+
+#[tokio::test]
+async fn too_many_queries_are_refused_at_once() {
+    let silent = Fake::start(|_| vec![]).await;
+    let exchange = Exchange::with(Shared::with(2).unwrap()).unwrap();
+    let upstreams = Upstreams::new(exchange, &[silent.udp()], Strategy::Fastest).unwrap();
+    let upstreams = Arc::new(upstreams);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..3 * USES_MAX {
+        let upstreams = Arc::clone(&upstreams);
+        tasks.spawn(async move { upstreams.forward(&ask(&format!("n{n}.example"))).await });
+    }
+    for _ in 0..USES_MAX {
+        let first = tasks.join_next().await.unwrap().unwrap();
+        assert_eq!(first.unwrap_err(), ForwardError::Busy);
+    }
+    let counts = upstreams.counts();
+    assert_eq!((counts.in_flight, counts.busy), (2 * USES_MAX, USES_MAX as u64));
+}
+
+#[tokio::test]
+async fn a_silent_server_is_asked_from_new_ports() {
+    let fake = Fake::start(|it| match it.nth {
+        100.. => vec![],
+        _ => vec![Said::Now(address(&it.packet, 1))],
+    })
+    .await;
+    let good = Fake::start(|it| vec![Said::After(10, address(&it.packet, 2))]).await;
+    let upstreams = upstreams(&[fake.udp(), good.udp()]);
+    while fake.heard().len() < 104 {
+        upstreams.forward(&ask("www.example")).await.unwrap();
+    }
+    let states = upstreams.states();
+    assert!(states[0].silent && !states[1].silent, "{states:?}");
+    assert!(states[1].round_trip.unwrap() >= Duration::from_millis(9));
+    let heard = fake.heard();
+    let before: HashSet<_> = heard[..100].iter().map(|it| it.from.port()).collect();
+    assert!(!before.contains(&heard[103].from.port()));
 }

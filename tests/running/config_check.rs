@@ -22,16 +22,20 @@ fn errors_show_their_place() {
             assert!(told.contains(word), "{text}: `{word}` is missing\n{told}");
         }
     };
-    check("[server]\nlistn = []\n", "line 2, column 1", &["listn", "listen"]);
-    check("[servr]\n", "line 1", &["servr"]);
-    check("[server]\nlisten = [\"127.0.0.1\"]\n", "line 2", &["127.0.0.1", "hint"]);
-    check("[server]\nworkers = \"two\"\n", "line 2, column 11", &["workers"]);
-    check("[upstream]\nservers = [\"gopher://192.0.2.1\"]\n", "line 2", &["gopher", "hint"]);
-    check("[lookalike]\nmode = \"on\"\n", "line 2, column 8", &["on", "monitor", "enforce"]);
-    check("[sinkhole]\nttl_secs = -1\n", "line 2, column 12", &["ttl_secs"]);
-    check("[sinkhole]\nipv4 = \"2001:db8::1\"\n", "line 2, column 8", &["2001:db8::1"]);
-    check("[[list]]\nname = \"a\"\n", "line 1", &["path"]);
-    check("[server\n", "line 1", &[]);
+    check("[server]\nlistn = []\n", "config.toml:2:1", &["listn", "listen"]);
+    check("[servr]\n", "config.toml:1:", &["servr"]);
+    check("[server]\nlisten = [\"127.0.0.1\"]\n", "config.toml:2:", &["127.0.0.1", "hint"]);
+    check("[server]\nworkers = \"two\"\n", "config.toml:2:11", &["workers"]);
+    check(
+        "[upstream]\nservers = [\"gopher://192.0.2.1\"]\n",
+        "config.toml:2:",
+        &["gopher", "hint"],
+    );
+    check("[lookalike]\nmode = \"on\"\n", "config.toml:2:8", &["on", "monitor", "enforce"]);
+    check("[sinkhole]\nttl_secs = -1\n", "config.toml:2:12", &["ttl_secs"]);
+    check("[sinkhole]\nipv4 = \"2001:db8::1\"\n", "config.toml:2:8", &["2001:db8::1"]);
+    check("[[list]]\nname = \"a\"\n", "config.toml:1:", &["path"]);
+    check("[server\n", "config.toml:1:", &[]);
 }
 
 #[test]

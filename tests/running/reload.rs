@@ -52,7 +52,7 @@ fn a_hangup_reloads() {
     let knot = Knot::start();
     let squint = start(&knot);
     squint.process.signal("HUP");
-    wait_until("the reload is told of", || squint.process.stderr().contains("reload"));
+    wait_until("the reload is told of", || squint.process.stderr().contains("SIGHUP: policy 2"));
     assert_eq!(status(&squint, "listed.example"), "NXDOMAIN");
     assert_eq!(squint.stop().0.code, Some(0));
 }
@@ -79,6 +79,7 @@ fn a_list_that_is_gone_leaves_the_old_one_serving() {
     let knot = Knot::start();
     let squint = start(&knot);
     std::fs::remove_file(squint.data.path().join("list.txt")).unwrap();
+    squint.process.signal("HUP");
     wait_until("the error is told", || squint.process.stderr().contains("list.txt"));
     assert_eq!(status(&squint, "listed.example"), "NXDOMAIN");
 }

@@ -81,7 +81,7 @@ fn a_verdict_and_its_answer_are_told_whole() {
         ..Verdict::PASS
     };
     let facts = Facts {
-        answers: (0..20).map(|it| format!("192.0.2.{it}")).collect(),
+        answers: (0..ANSWERS_MAX).map(|it| format!("192.0.2.{it}")).collect(),
         ttl: 300,
         upstream: "udp://192.0.2.53:53".into(),
     };

@@ -1,9 +1,11 @@
 //! Stopping: nothing that stood in a socket is lost.
 
 use super::*;
+#[cfg(target_os = "linux")]
 use std::sync::mpsc;
 
 /// Asks one query after the other, `window` at a time, until the port is closed. Returns queries sent and answers received.
+#[cfg(target_os = "linux")]
 fn flood(server: SocketAddr, window: u32, name: &str, busy: &mpsc::Sender<()>) -> (u32, u32) {
     let client = udp_from("127.0.0.1", server);
     let (mut sent, mut received) = (0, 0);
@@ -35,7 +37,9 @@ fn flood(server: SocketAddr, window: u32, name: &str, busy: &mpsc::Sender<()>) -
     (sent, received)
 }
 
+/// Other systems than Linux have no way to keep new queries off a socket that is being emptied.
 #[track_caller]
+#[cfg(target_os = "linux")]
 fn check_flood(listen: &str, name: &'static str) {
     let rig = Rig::start(&[listen], 2);
     let address = SocketAddr::from(([127, 0, 0, 1], rig.address().port()));
@@ -57,16 +61,19 @@ fn check_flood(listen: &str, name: &'static str) {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn no_query_is_lost_under_a_flood() {
     check_flood("127.0.0.1:0", "now.example");
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn no_query_is_lost_on_the_wildcard() {
     check_flood("0.0.0.0:0", "now.example");
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn no_query_is_lost_on_the_asynchronous_side() {
     check_flood("127.0.0.1:0", "later.example");
 }
@@ -131,7 +138,8 @@ fn what_stands_in_tcp_sockets_is_answered() {
 
 #[test]
 fn the_port_is_free_afterwards() {
-    let rig = Rig::start(&["127.0.0.1:0"], 2);
+    // An address of its own, where no other test draws the port in between.
+    let rig = Rig::start(&["127.0.0.12:0"], 2);
     let address = rig.address().to_string();
     rig.finish();
     let rig = Rig::start(&[&address], 2);

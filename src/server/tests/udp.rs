@@ -53,7 +53,9 @@ fn each_packet_gets_its_due() {
     assert_eq!((totals.panics, totals.oversized, totals.deferred), (2, 1, 3));
 }
 
+/// Other systems than Linux cannot tell which address was asked.
 #[test]
+#[cfg(target_os = "linux")]
 fn replies_leave_from_the_address_asked() {
     let rig = Rig::start(&["0.0.0.0:0", "[::]:0"], 2);
     let ports = [rig.server.addresses()[0].port(), rig.server.addresses()[1].port()];

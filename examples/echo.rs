@@ -1,0 +1,72 @@
+//! The floor that the UDP front is measured against: `recvmmsg`, QR set, `sendmmsg`, and nothing else.
+//!
+//! `cargo run --release --example echo -- 127.0.0.1:5301`. Runs until it is killed.
+#![expect(unsafe_code, reason = "recvmmsg and sendmmsg are C interfaces")]
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    panic!("recvmmsg and sendmmsg are Linux calls");
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    use std::{io, net::UdpSocket, os::fd::AsRawFd as _, ptr};
+
+    const BATCH: usize = 64;
+    const PACKET_LEN_MAX: usize = 1500;
+
+    let address = std::env::args().nth(1).context("usage: echo ADDRESS:PORT")?;
+    let socket = UdpSocket::bind(&address).with_context(|| format!("cannot bind {address}"))?;
+    let mut packets = vec![[0_u8; PACKET_LEN_MAX]; BATCH];
+    // SAFETY: all-zero is a valid value of these C structures: no address, no buffer.
+    let (mut names, mut headers): (Vec<libc::sockaddr_in6>, Vec<libc::mmsghdr>) =
+        unsafe { (vec![std::mem::zeroed(); BATCH], vec![std::mem::zeroed(); BATCH]) };
+    let name_len = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+    let mut vectors = vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; BATCH];
+    for i in 0..BATCH {
+        vectors[i] =
+            libc::iovec { iov_base: packets[i].as_mut_ptr().cast(), iov_len: PACKET_LEN_MAX };
+        headers[i].msg_hdr.msg_iov = &raw mut vectors[i];
+        headers[i].msg_hdr.msg_iovlen = 1;
+        headers[i].msg_hdr.msg_name = (&raw mut names[i]).cast();
+        headers[i].msg_hdr.msg_namelen = name_len;
+    }
+    loop {
+        // SAFETY: every header points at a buffer and a name of the lengths it states, which outlive the loop.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers.as_mut_ptr(),
+                BATCH as libc::c_uint,
+                libc::MSG_WAITFORONE as _,
+                ptr::null_mut(),
+            )
+        };
+        if received < 0 {
+            return Err(io::Error::last_os_error()).context("cannot receive");
+        }
+        let received = received as usize;
+        for i in 0..received {
+            packets[i][2] |= 0x80;
+            vectors[i].iov_len = headers[i].msg_len as usize;
+        }
+        let mut sent = 0;
+        while sent < received {
+            // SAFETY: as above; the headers up to `received` hold what was received.
+            let count = unsafe {
+                libc::sendmmsg(
+                    socket.as_raw_fd(),
+                    headers[sent..].as_mut_ptr(),
+                    (received - sent) as libc::c_uint,
+                    0,
+                )
+            };
+            sent += usize::try_from(count).unwrap_or(1).max(1);
+        }
+        for i in 0..received {
+            vectors[i].iov_len = PACKET_LEN_MAX;
+            headers[i].msg_hdr.msg_namelen = name_len;
+        }
+    }
+}

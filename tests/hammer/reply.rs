@@ -1,0 +1,78 @@
+//! What must hold for any octets taken as an upstream's reply.
+
+use squint::{
+    dns::{Answer, BadReply, Edns, Query, Reply, rtype},
+    name::Name,
+};
+
+/// Any octets as an upstream's reply to the question that they hold.
+pub(crate) fn check(octets: &[u8]) {
+    let Some((name, used)) = octets.get(12..).and_then(Name::read) else { return };
+    let Some(&[a, b, c, d]) = octets.get(12 + used..).and_then(|it| it.first_chunk()) else {
+        return;
+    };
+    let (qtype, qclass) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    let id = u16::from_be_bytes([octets[0], octets[1]]);
+    let answer = match Answer::from_reply(octets, id, &name, qtype, qclass) {
+        Ok(answer) => answer,
+        Err(error) => {
+            assert!(error != BadReply::Truncated || octets[2] & 0x02 != 0);
+            return;
+        }
+    };
+    let (records, ttls) = records_of(&answer);
+    assert!(answer.addresses().count() + answer.targets().count() <= records.len());
+    assert!(answer.size() <= 3 * octets.len() + 300);
+
+    // It leaves, with other letters in the question and lower TTLs, and is read once more: only TTLs have changed.
+    let sent = &octets[12..12 + used].to_ascii_uppercase();
+    let query = Query {
+        packet: &[],
+        id: !id,
+        rd: true,
+        ad: true,
+        cd: false,
+        name: name.clone(),
+        sent,
+        qtype,
+        qclass,
+        edns: None,
+    };
+    let mut out = Vec::new();
+    write(&answer, &query, 7, 65_535, &mut out);
+    let again = Answer::from_reply(&out, !id, &name, qtype, qclass).expect("what was taken once");
+    let (records_again, ttls_again) = records_of(&again);
+    assert_eq!(records_again, records);
+    assert!(ttls.iter().zip(&ttls_again).all(|(a, b)| a.saturating_sub(7) == *b));
+    assert_eq!(again.authentic(), answer.authentic());
+    if answer.rcode().0 < 16 {
+        assert_eq!(again.rcode(), answer.rcode());
+        assert_eq!(again.lifetime_secs().is_some(), answer.lifetime_secs().is_some());
+    }
+    let edns = Some(Edns { udp_size: 1232, dnssec_ok: true });
+    for limit in [512, 1_232] {
+        write(&answer, &Query { edns, ..query.clone() }, 0, limit, &mut out);
+        assert!(out.len() <= limit);
+    }
+}
+
+fn write(answer: &Answer, query: &Query<'_>, age_secs: u32, limit: usize, out: &mut Vec<u8>) {
+    let reply = Reply { answer, query, age_secs, ttl_secs_override: None, ede: None, limit };
+    reply.write(out);
+}
+
+/// Owners, types, targets and RDATA of the answer section; its TTLs.
+fn records_of(answer: &Answer) -> (Vec<(Name, u16, usize)>, Vec<u32>) {
+    let mut records = Vec::new();
+    let mut ttls = Vec::new();
+    for record in answer.records() {
+        let owner = answer.name_at(record.owner).expect("owners have been checked");
+        records.push((owner, record.rtype, record.rdata.len()));
+        ttls.push(record.ttl);
+    }
+    let names = [rtype::CNAME, rtype::DNAME];
+    let expected = records.iter().filter(|it| names.contains(&it.1)).count();
+    assert_eq!(answer.targets().count(), expected, "targets have been checked");
+    records.extend(answer.targets().map(|it| (it, 0, 0)));
+    (records, ttls)
+}
