@@ -10,5 +10,5 @@ mod remember;
 mod run;
 mod system;
 
-pub use build::{Offline, describe, offline, offline_with};
+pub use build::{Offline, describe, lookalike, offline, offline_with};
 pub use run::{Options, serve};

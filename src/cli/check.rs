@@ -1,6 +1,10 @@
 //! `squint check`: verdict and reasons for names, from arguments or standard input, streaming.
 
-use super::{EXIT_BAD_INPUT, paint};
+use super::{
+    EXIT_BAD_INPUT,
+    names::{self, LINE_LEN_MAX},
+    paint,
+};
 use crate::{
     app,
     name::{self, Host, Name},
@@ -17,9 +21,6 @@ use std::{
 
 /// An action that matters was among the verdicts.
 const EXIT_FOUND: u8 = 1;
-
-/// Longest line read from standard input, in octets; a longer one is bad input.
-const LINE_LEN_MAX: usize = 4_096;
 
 #[derive(Args)]
 pub(super) struct Check {
@@ -113,10 +114,7 @@ impl<W: Write> Run<'_, W> {
     }
 
     fn name(&mut self, text: &str, place: &str, number: usize) -> anyhow::Result<()> {
-        let text = text.trim();
-        let plain = !text.contains(['[', '(', '{', '/', ':', '@']);
-        let refanged = if plain { None } else { Some(name::refang(text)) };
-        match Name::parse(refanged.as_deref().unwrap_or(text)) {
+        match names::parse(text) {
             Ok(name) => self.judge(&name),
             Err(error) => self.complain(place, number, &error.to_string()),
         }

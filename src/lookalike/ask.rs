@@ -8,6 +8,11 @@ pub fn known_good() -> impl Iterator<Item = &'static str> {
     data::lines(data::KNOWN_GOOD).map(str::trim)
 }
 
+/// The official domains of the built-in protected labels.
+pub fn official_domains() -> impl Iterator<Item = &'static str> {
+    data::rows(data::BRANDS).flat_map(|[_, domains]| domains.split(',').filter(|it| !it.is_empty()))
+}
+
 /// The built-in dictionary words.
 pub fn words() -> impl Iterator<Item = &'static str> {
     data::lines(data::WORDS).map(str::trim)

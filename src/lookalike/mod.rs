@@ -51,7 +51,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{known_good, words};
+pub use ask::{known_good, official_domains, words};
 
 use crate::{
     name::{Class, Host},
