@@ -226,7 +226,7 @@ fn what_is_probably_not_meant_is_warned_about() {
 
 #[test]
 fn protected_domains_that_resemble_many_sites_are_warned_about() {
-    let text = "[protect]\ndomains = ['squint-dns.net', 'wikipedja.org']\n";
+    let text = "[protect]\ndomains = ['squint-dns.net', 'wlkipedia.org']\n";
     let warned = |sites_max| {
         let (_, problems) = understand(text, Path::new("config.toml"), |config, document| {
             meaning::wide_domains(config, document, sites_max)
@@ -235,7 +235,7 @@ fn protected_domains_that_resemble_many_sites_are_warned_about() {
     };
     let [only] = &warned(0)[..] else { panic!("{:?}", warned(0)) };
     assert!(only.starts_with("warning: config.toml:2:30: protect.domains: "), "{only}");
-    assert!(only.contains("wikipedia.org") && only.contains("squint protect try"), "{only}");
+    assert!(only.contains("wikipedia.") && only.contains("squint protect try"), "{only}");
     assert_eq!(warned(FLAGGED_MAX), [""; 0]);
 }
 

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn likenesses_are_flagged() {
-        let domains = ["wikipedla-fund.org", "squint-dns.net"].map(str::to_owned).to_vec();
+        let domains = vec!["squint-dns.net".to_owned()];
         let trial = Trial::new(domains, vec!["squint-dns-shop.com".to_owned()], 50);
         let check = |name: &str, expected: Option<(&str, Technique)>| {
             let got = trial.flags(name);
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn sites_in_wide_use_are_tried() {
         let trial = |domain: &str| Trial::new(vec![domain.to_owned()], Vec::new(), 50).well_known();
-        let found = trial("wikipedja.org");
-        let (site, flagged) = &found[0];
-        assert_eq!((*site, &*flagged.target), ("wikipedia.org", "wikipedja.org"));
+        let found = trial("wlkipedia.org");
+        let (_, flagged) = found.iter().find(|it| it.0 == "wikipedia.org").unwrap();
+        assert_eq!((&*flagged.target, flagged.technique), ("wlkipedia.org", Technique::Homograph));
         assert!(flagged.score >= 50);
         assert_eq!(trial("squint-dns.net"), []);
     }

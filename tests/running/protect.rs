@@ -41,7 +41,7 @@ fn a_domain_is_tried_before_it_is_protected() {
         assert!(done.stdout.contains(expected), "`{expected}` is missing\n{}", done.stdout);
     }
     assert!(done.stderr.contains("left out: 1"), "{done:?}");
-    let known = squint(&["protect", "try", "wikipedja.org"], "");
+    let known = squint(&["protect", "try", "wlkipedia.org"], "");
     assert!(known.stdout.contains("wikipedia.org"), "{known:?}");
     let piped = squint(&["protect", "try", "squint-dns.net", "-"], "squint-dns-login.top\n");
     assert!(piped.stdout.contains("1 of your 1 names"), "{piped:?}");

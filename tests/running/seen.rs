@@ -2,7 +2,7 @@
 
 use crate::support::{Data, Knot, Squint};
 use squint::{
-    lookalike::{Config, Engine},
+    lookalike::{Config, Engine, known_good},
     name::Host,
     seen::Memory,
 };
@@ -81,7 +81,7 @@ fn what_a_search_suffix_carries_is_no_longer_sinkholed() {
     let carried = "paypal.com.corp-suffix.net";
     let sinkholed = squint.ask(carried, "A");
     assert_eq!(sinkholed.data(), ["0.0.0.0"], "{sinkholed:?}");
-    for site in squint::lookalike::known_good().step_by(700).take(20) {
+    for site in known_good().step_by(700).take(20) {
         squint.ask(&format!("www.{site}.corp-suffix.net"), "A");
     }
     let event = {
