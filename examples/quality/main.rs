@@ -2,13 +2,16 @@
 #![expect(clippy::print_stdout, reason = "a table for people is what this program is for")]
 
 mod measure;
+mod names;
+mod site;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use measure::{BLOCK, Count, LOG, detection, false_positives, host, names};
+use measure::{BLOCK, Count, LOG, detection, false_positives};
+use names::{host, names};
 use squint::lookalike::{Config, Engine};
 
 fn main() {
@@ -200,7 +203,7 @@ fn homographs(data: &Path, engine: &Engine) {
             count.all
         );
     }
-    let real = measure::names(&data.join("benign/idn_benign_dev.tsv"), 0);
+    let real = names::names(&data.join("benign/idn_benign_dev.tsv"), 0);
     let count = false_positives(engine, &real);
     println!(
         "Real names in other scripts: {} logged, {} blocked of {}",
@@ -212,9 +215,9 @@ fn homographs(data: &Path, engine: &Engine) {
 fn list(path: &Path, mode: Option<&str>) {
     let engine = if mode == Some("strict") { strict() } else { Engine::new(&Config::default()) };
     let column = usize::from(
-        path.to_string_lossy().contains("phishing/")
-            || path.to_string_lossy().contains("alexa_100k")
-            || path.to_string_lossy().contains("radar"),
+        ["phishing/", "alexa_100k", "radar", "pdd_"]
+            .iter()
+            .any(|it| path.to_string_lossy().contains(it)),
     );
     for name in names(path, column) {
         let mut found = Vec::new();

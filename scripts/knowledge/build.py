@@ -3,7 +3,8 @@
 
 Usage: build.py DATA owners|known-good|words|risky-tlds
 
-DATA holds `brands/`, `benign/`, `phishing/` and `suffix/` as their publishers ship them (see blocklists/NOTICE.md).
+DATA holds `brands/`, `benign/`, `phishing/` and `suffix/` with the public lists under the file names used below (blocklists/NOTICE.md
+says where those come from that ship; the others serve only to measure risky-tlds).
 brands.tsv, keywords.tsv, homoglyphs.tsv, infrastructure.tsv and carried.tsv are kept by hand.
 """
 import collections

@@ -27,6 +27,11 @@ impl Watched {
         }
     }
 
+    /// Watches more files from now on.
+    pub(super) fn add(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+        self.files.append(&mut Self::new(paths).files);
+    }
+
     /// Whether any file has changed since it was last seen.
     ///
     /// A file that is missing has not changed: whoever replaces a file may take it away first.

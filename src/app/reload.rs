@@ -28,8 +28,14 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    pub(super) fn new(options: Options, config: Config, live: Live, system: HostSystem) -> Self {
-        let watched = Watched::new(paths(&options, &config));
+    /// `watched` was made before its files were read, so that no change falls between.
+    pub(super) fn new(
+        options: Options,
+        config: Config,
+        live: Live,
+        system: HostSystem,
+        watched: Watched,
+    ) -> Self {
         Self { options, config, live, system, watched }
     }
 
@@ -64,8 +70,10 @@ impl Reloader {
     }
 
     fn rebuild(&mut self) -> anyhow::Result<Arc<Policy>> {
-        let watched = Watched::new(paths(&self.options, &self.config));
+        let mut watched = watch_config(&self.options);
         let config = self.options.config()?;
+        watch_lists(&mut watched, &config);
+        self.watched = watched;
         let old = self.live.proxy.policy();
         let search = self.system.search_domains();
         let wanted = build::lookalike(&config, search.clone());
@@ -95,11 +103,6 @@ impl Reloader {
                 "`[server] listen`, `workers`, `[seen]` and `[history]` take effect at the next start"
             );
         }
-        self.watched = if paths(&self.options, &config) == paths(&self.options, &self.config) {
-            watched
-        } else {
-            Watched::new(paths(&self.options, &config))
-        };
         self.config = config;
         Ok(Arc::new(policy))
     }
@@ -121,11 +124,17 @@ impl Reloader {
     }
 }
 
-/// The files whose change means a reload.
-fn paths(options: &Options, config: &Config) -> Vec<PathBuf> {
-    let file = match config::find(options.config.as_deref()) {
-        Found::File(path) => Some(path),
-        Found::Defaults => None,
-    };
-    file.into_iter().chain(config.lists.iter().map(|it| it.path.clone())).collect()
+/// Watches the configuration file, or the places where one may appear; before it is read.
+pub(super) fn watch_config(options: &Options) -> Watched {
+    match config::find(options.config.as_deref()) {
+        Found::File(path) => Watched::new([path]),
+        Found::Defaults => {
+            Watched::new([config::CONFIG_NAME, config::CONFIG_SYSTEM].map(PathBuf::from))
+        }
+    }
+}
+
+/// Watches the files of lists as well; before they are read.
+pub(super) fn watch_lists(watched: &mut Watched, config: &Config) {
+    watched.add(config.lists.iter().map(|it| it.path.clone()));
 }

@@ -2,8 +2,9 @@
 
 use super::{
     banner, build, clock,
+    files::Watched,
     lock::DataDir,
-    reload::{Live, Reloader},
+    reload::{self, Live, Reloader},
     remember::Keeper,
     system::HostSystem,
 };
@@ -21,7 +22,7 @@ use anyhow::Context as _;
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 use tokio::{
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::MissedTickBehavior,
 };
 
@@ -70,7 +71,9 @@ impl Options {
 /// Whatever keeps it from starting: a bad file, a held address or directory, no upstream.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
     log_to_stderr();
+    let mut watched = reload::watch_config(options);
     let config = options.config()?;
+    reload::watch_lists(&mut watched, &config);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -80,8 +83,9 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let dir = DataDir::hold(&path)?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
-    let (running, reloader) = Running::start(options, &config, &dir, &runtime)?;
-    runtime.block_on(running.until_stopped(reloader))?;
+    let signals = Signals::listen()?;
+    let (running, reloader) = Running::start(options, &config, &dir, &runtime, watched)?;
+    runtime.block_on(running.until_stopped(reloader, signals))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(dir);
     Ok(())
@@ -110,6 +114,24 @@ fn log_to_stderr() {
         .try_init();
 }
 
+/// The signals that are obeyed, from before anybody is told that Squint runs.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Everything that runs.
 struct Running {
     server: Server,
@@ -125,6 +147,7 @@ impl Running {
         config: &Config,
         dir: &DataDir,
         runtime: &Runtime,
+        watched: Watched,
     ) -> anyhow::Result<(Self, Reloader)> {
         let mut system = HostSystem::read(&config.server.listen);
         let urls = system.servers(config)?;
@@ -180,21 +203,22 @@ impl Running {
         let live = Live { proxy: Arc::clone(&proxy), upstreams, access };
         Ok((
             Self { server, proxy, writer, keeper },
-            Reloader::new(options.clone(), config.clone(), live, system),
+            Reloader::new(options.clone(), config.clone(), live, system, watched),
         ))
     }
 
-    async fn until_stopped(self, mut reloader: Reloader) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+    async fn until_stopped(
+        self,
+        mut reloader: Reloader,
+        mut signals: Signals,
+    ) -> anyhow::Result<()> {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let by = loop {
             tokio::select! {
-                _ = interrupt.recv() => break "SIGINT",
-                _ = terminate.recv() => break "SIGTERM",
-                _ = hangup.recv() => reloader = reloader.reload("SIGHUP").await,
+                _ = signals.interrupt.recv() => break "SIGINT",
+                _ = signals.terminate.recv() => break "SIGTERM",
+                _ = signals.hangup.recv() => reloader = reloader.reload("SIGHUP").await,
                 _ = look.tick() => reloader = reloader.look().await,
             }
         };

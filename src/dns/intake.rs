@@ -54,9 +54,10 @@ pub(super) fn read<'a>(
     if header.flags & flag::TC != 0 {
         return Err(BadReply::Truncated);
     }
-    let mut octets = Vec::with_capacity(reply.len() + 256);
-    octets.extend_from_slice(reply);
     let mut walk = Walk::new(&header, question.qtype).ok_or(BadReply::Malformed)?;
+    // The caller appends an offset for each TTL.
+    let mut octets = Vec::with_capacity(reply.len() + 2 * header.records());
+    octets.extend_from_slice(reply);
     walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
 
     let (mut rcode, mut ede, mut additionals) = (header.rcode(), None, header.additionals);

@@ -6,7 +6,7 @@
 //!  worker ─ Recorder::record ─▶ ring ─┘
 //! ```
 //!
-//! Recording never waits: a record that finds its ring full is dropped and counted. The clock, the disk and the names of
+//! Recording never waits: a record that finds the rings full is dropped and counted. The clock, the disk and the names of
 //! clients are the writer's business alone.
 
 mod clock;

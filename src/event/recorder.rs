@@ -25,7 +25,7 @@ pub struct Recorder {
 pub struct Counts {
     /// Handed to the disk.
     pub written: u64,
-    /// Lost because a ring was full.
+    /// Lost because the rings were full.
     pub overflowed: u64,
     /// Lost because the disk refused for too long.
     pub unwritten: u64,
@@ -63,7 +63,7 @@ impl Recorder {
         self.rings.is_some()
     }
 
-    /// Leaves a record for the writer. Never waits: where the ring is full, the record is dropped and counted.
+    /// Leaves a record for the writer. Never waits: where the rings are full, the record is dropped and counted.
     #[inline]
     pub fn record(&self, record: Record) {
         if let Some(rings) = &self.rings {
@@ -98,11 +98,17 @@ impl Rings {
         }
     }
 
-    fn push(&self, record: Record) {
-        let ring = &self.rings[thread_number() % self.rings.len()];
-        if ring.push(record).is_err() {
-            self.overflowed.fetch_add(1, Relaxed);
+    /// A record goes to the thread's own ring, and where that is full to the next one that is not.
+    fn push(&self, mut record: Record) {
+        let count = self.rings.len();
+        let own = thread_number() % count;
+        for at in 0..count {
+            match self.rings[(own + at) % count].push(record) {
+                Ok(()) => return,
+                Err(back) => record = back,
+            }
         }
+        self.overflowed.fetch_add(1, Relaxed);
     }
 }
 
@@ -130,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_drops_and_counts() {
-        let rings = Arc::new(Rings::new(1, 4));
+    fn full_rings_drop_and_count() {
+        let rings = Arc::new(Rings::new(2, 4));
         let recorder = Recorder::new(Arc::clone(&rings));
         for _ in 0..7 {
             recorder.record(record("www.example"));
         }
-        assert_eq!(rings.rings[0].len(), 4);
+        assert_eq!((rings.rings[0].len(), rings.rings[1].len()), (2, 2));
         assert_eq!(recorder.counts(), Counts { overflowed: 3, ..Counts::default() });
     }
 

@@ -48,7 +48,9 @@ impl Trial {
         self.engine.judge(&host, &mut found);
         let mut flagged: Vec<Flagged> = Vec::new();
         for Finding { technique, target, score, .. } in found {
-            if score >= self.log && flagged.iter().all(|it| it.target != target) {
+            // What is odd by itself is no protected domain's doing.
+            let is_likeness = score >= self.log && !target.is_empty();
+            if is_likeness && flagged.iter().all(|it| it.target != target) {
                 flagged.push(Flagged { target, technique, score });
             }
         }

@@ -7,6 +7,7 @@ use super::{
     evidence::Feature,
     scan::{Place, Scan},
     view::Span,
+    words::{Segments, Strength},
 };
 
 /// The feature of a brand at a place of the registered label.
@@ -17,15 +18,39 @@ pub(super) const fn feature(place: Place) -> Feature {
     }
 }
 
-/// Whether a label may count inside a token: not within a longer word, and a common word not at all next to letters that
-/// make no words.
-pub(super) fn may_stand_inside(scan: &Scan<'_>, label: u32, span: Span) -> bool {
-    if scan.view.foreign(span) > 0 {
-        return true;
+/// Whether a label may count inside a token.
+///
+/// Not within a longer word, and not where its letters arise from two words that meet. Seven letters and more count
+/// anywhere, six at an end of the token or among words, five among words with a keyword, four with nothing beside but such
+/// words and at an end.
+pub(super) fn may_stand_inside(scan: &Scan<'_>, label: u32, token: Span, span: Span) -> bool {
+    let view = scan.view;
+    if view.foreign(span) > 0 {
+        return span.len() > 4;
     }
-    let around = scan.view.labels()[scan.view.label_of(span)];
-    let _ = label;
-    !scan.know.words.inside_word(scan.view, around, span)
+    let known = scan.know.protected.label(label);
+    let (at_start, at_end) = (span.start == token.start, span.end == token.end);
+    if known.flags.overlap && !at_start {
+        return false;
+    }
+    let segment = |start, end| scan.know.words.segment(view, Span { start, end });
+    let (left, right) = (segment(token.start, span.start), segment(span.end, token.end));
+    let among_words = left.is_some() && right.is_some();
+    let strong = |it: Option<Segments>| it.is_some_and(|it| it.strong > 0);
+    let lures = strong(left) || strong(right);
+    let counts = match span.len() {
+        ..5 => (at_start || at_end) && among_words && lures && !known.flags.common,
+        5 => among_words && (lures || other_lure(scan, token)),
+        6 => at_start || at_end || among_words,
+        _ => true,
+    };
+    counts && !scan.know.words.inside_word(view, view.labels()[view.label_of(span)], span)
+}
+
+/// Whether another token is a strong keyword.
+fn other_lure(scan: &Scan<'_>, token: Span) -> bool {
+    let strong = |it: Span| scan.know.words.at(scan.view, it) == Some(Strength::Strong);
+    scan.view.tokens().iter().any(|it| it.span != token && strong(it.span))
 }
 
 #[cfg(test)]
@@ -36,7 +61,7 @@ mod tests {
     #[test]
     fn hits_and_near_misses() {
         finds("paypal-login.top", Technique::Combo, "paypal.com");
-        finds("securepaypal-account.com", Technique::Combo, "paypal.com");
+        finds("securepaypal-account.top", Technique::Combo, "paypal.com");
         finds("netflixaccountupdate.com", Technique::Combo, "netflix.com");
         finds("chase-verify-account.top", Technique::Combo, "chase.com");
         silent("purchases.com");

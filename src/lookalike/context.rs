@@ -5,6 +5,7 @@ use crate::{name::Class, verdict::Technique};
 use super::{
     doppelganger,
     evidence::{Evidence, Feature, Features, List, NO_LABEL},
+    protect::Flags,
     scan::{Place, Scan},
     view::Span,
     words::Strength,
@@ -23,6 +24,10 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         if evidence.label == NO_LABEL {
             continue;
         }
+        if evidence.features.has(Feature::IdnWhole) {
+            whole_in_other_letters(scan, evidence);
+            continue;
+        }
         reclassify(scan, evidence);
         let mut features = evidence.features;
         surroundings(scan, evidence, &mut features);
@@ -31,9 +36,21 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         let other =
             labels[..count.min(12)].iter().any(|&it| it != NO_LABEL && it != evidence.label);
         features.set(Feature::OtherBrand, other);
-        interactions(scan, &mut features);
+        let token = token_of(scan, evidence.span);
+        let middle = token.start < evidence.span.start && evidence.span.end < token.end;
+        let flags = scan.know.protected.label(evidence.label).flags;
+        interactions(scan, flags, middle, &mut features);
         evidence.features = features;
     }
+}
+
+/// The whole name in other letters needs no surroundings; marks alone on a short or common label may be another language.
+fn whole_in_other_letters(scan: &Scan<'_>, evidence: &mut Evidence) {
+    let label = scan.know.protected.label(evidence.label);
+    let marked = scan.view.alien(evidence.span) == 0;
+    evidence.features.set(Feature::IdnMarked, marked);
+    evidence.features.set(Feature::IdnWeak, marked && (label.len() <= 4 || label.flags.common));
+    evidence.features.set(Feature::Own, label.own);
 }
 
 /// A brand inside a label is more when a dot or a suffix was left out there.
@@ -46,12 +63,7 @@ fn reclassify(scan: &Scan<'_>, evidence: &mut Evidence) {
     }
     let at = scan.view.label_of(evidence.span);
     let label = scan.view.labels()[at];
-    let token_end = scan
-        .view
-        .tokens()
-        .iter()
-        .find(|it| it.span.contains(evidence.span))
-        .map_or(evidence.span.end(), |it| it.span.end());
+    let token_end = token_of(scan, evidence.span).end();
     if doppelganger::is_glued_suffix(scan, evidence.label, token_end, evidence.span) {
         evidence.technique = Technique::Embedding;
         evidence.features = Features::of(&[Feature::EmbedGlued]);
@@ -63,6 +75,11 @@ fn reclassify(scan: &Scan<'_>, evidence: &mut Evidence) {
         evidence.technique = Technique::Doppelganger;
         evidence.features = Features::of(&[Feature::Doppelganger]);
     }
+}
+
+/// The token that a span stands in; the span itself where it covers several.
+fn token_of(scan: &Scan<'_>, span: Span) -> Span {
+    scan.view.tokens().iter().map(|it| it.span).find(|it| it.contains(span)).unwrap_or(span)
 }
 
 /// Suffix and platform.
@@ -132,12 +149,7 @@ fn surroundings(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features) {
     let hyphens = view.bytes(label).iter().filter(|&&it| it == b'.').count();
     features.set(Feature::Hyphens, hyphens >= 3);
     features.set(Feature::Deep, view.labels().len() >= 4);
-    let next = view.tokens().iter().find(|it| it.span.start() > span.end());
-    let follows = next.is_some_and(|it| {
-        it.span.start() == span.end() + 1
-            && std::str::from_utf8(view.bytes(it.span))
-                .is_ok_and(|it| scan.know.protected.label(evidence.label).has_suffix(it))
-    });
+    let follows = scan.know.protected.label(evidence.label).is_followed(&view.text()[span.end()..]);
     features.set(Feature::SuffixFollows, follows && evidence.technique != Technique::Embedding);
 }
 
@@ -181,7 +193,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
         super::evidence::Detail::None
         | super::evidence::Detail::Slip(_)
         | super::evidence::Detail::Known(_)
-        | super::evidence::Detail::Script(_) => (label.len(), label.common),
+        | super::evidence::Detail::Stranger => (label.len(), label.flags.common),
     };
     features.set(
         match len {
@@ -205,16 +217,25 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
 }
 
 /// Features that say more, or less, together.
-fn interactions(scan: &Scan<'_>, features: &mut Features) {
+fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Features) {
     let f = *features;
     let strong = f.has(Feature::KeywordStrong);
     let risky = f.has(Feature::SuffixRisky2) || f.has(Feature::SuffixRisky3);
     let inside =
         f.has(Feature::ComboInside) || f.has(Feature::SubInside) || f.has(Feature::TenantInside);
     let short = f.has(Feature::Len5) || f.has(Feature::Len6);
-    features.set(Feature::CommonBare, f.has(Feature::Common) && !strong);
+    let lured = strong || f.has(Feature::KeywordElsewhere) || risky || scan.cut.platform.is_some();
+    features.set(Feature::CommonBare, f.has(Feature::Common) && flags.word && !lured);
+    let slipped = f.has(Feature::TypoWhole) || f.has(Feature::TypoToken);
+    features.set(Feature::SlipCrowded, slipped && flags.crowded);
+    let below = f.has(Feature::SubLabel) || f.has(Feature::SubToken) || f.has(Feature::SubInside);
+    // A dictionary word names hosts of anybody's.
+    let host_word = flags.word && !lured && !f.has(Feature::SuffixFollows);
+    features.set(Feature::SubHosted, below && (flags.hosted || host_word));
     features.set(Feature::CommonInside, f.has(Feature::Common) && inside);
     features.set(Feature::InsideShort, inside && short);
+    features.set(Feature::InsideMiddle, inside && middle);
+    features.set(Feature::InsideOther, inside && short && f.has(Feature::RestOther));
     features.set(Feature::RiskyKeyword, risky && strong);
     features.set(Feature::RiskyBare, risky && !strong && scan.cut.platform.is_none());
 }

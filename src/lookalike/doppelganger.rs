@@ -17,15 +17,10 @@ const HOSTS: &[&[u8]] = &[
     b"mail",
     b"webmail",
     b"login",
-    b"m",
-    b"my",
     b"account",
     b"accounts",
     b"secure",
     b"signin",
-    b"auth",
-    b"sso",
-    b"id",
     b"web",
 ];
 
@@ -35,10 +30,15 @@ pub(super) fn is_missing_dot(scan: &Scan<'_>, label: Span, brand: Span) -> bool 
     brand.end() == label.end() && HOSTS.contains(&before)
 }
 
-/// Whether the brand is followed by an official suffix without its dots (`paypalcom`, `amazoncojp`).
+/// Whether the brand is followed by an official suffix without its dots (`paypalcom`, `amazoncojp`), and that by nothing or
+/// a keyword: `intelcompras` goes on with a word.
 pub(super) fn is_glued_suffix(scan: &Scan<'_>, label: u32, token_end: usize, brand: Span) -> bool {
-    let after = &scan.view.text()[brand.end()..token_end];
-    !after.is_empty() && scan.know.protected.label(label).has_glued_suffix(after)
+    let after = Span::new(brand.end(), token_end);
+    let Some(len) = scan.know.protected.label(label).glued_suffix(scan.view.bytes(after)) else {
+        return false;
+    };
+    let rest = Span::new(after.start() + len, after.end());
+    rest.len() == 0 || scan.know.words.segment(scan.view, rest).is_some_and(|it| it.strong > 0)
 }
 
 #[cfg(test)]

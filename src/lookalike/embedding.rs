@@ -4,10 +4,10 @@
 //! Consecutive tokens that spell an official domain are the best sign there is. Glued forms (`paypalcom`) are found as a
 //! brand followed by the suffix. At the very end of the chosen part a short or common label may be chance (`my-ups-com`).
 
-use crate::verdict::Technique;
+use crate::{name, verdict::Technique};
 
 use super::{
-    evidence::{Detail, Evidence, Feature, Features, List},
+    evidence::{Detail, Evidence, Feature, Features, List, NO_LABEL},
     scan::Scan,
     view::Span,
 };
@@ -37,6 +37,32 @@ pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
     }
 }
 
+/// Second-level labels under which countries register: the `co` of `co.jp`.
+const SECOND_LEVEL: &[&[u8]] =
+    &[b"ac", b"co", b"com", b"edu", b"go", b"gob", b"gov", b"gouv", b"ne", b"net", b"or", b"org"];
+
+/// Looks for what reads as a domain of its own under a country's second level, in front of the registered name:
+/// `www.konto-check.co.jp.qx7.example`. Whoever writes so wants the eye to stop there, whatever the name.
+pub(super) fn find_stranger(scan: &Scan<'_>, found: &mut List) {
+    let (view, labels) = (scan.view, scan.view.labels());
+    for at in 1..labels.len().saturating_sub(2) {
+        let (second, country) = (view.bytes(labels[at]), view.bytes(labels[at + 1]));
+        if country.len() != 2 || !SECOND_LEVEL.contains(&second) {
+            continue;
+        }
+        let span = Span { start: labels[at - 1].start, end: labels[at + 1].end };
+        let host = view.bytes(labels[at - 1]) == b"www";
+        let suffix = Span { start: labels[at].start, end: labels[at + 1].end };
+        let is_suffix = std::str::from_utf8(view.bytes(suffix))
+            .is_ok_and(|it| name::public_suffix(it).len() == it.len());
+        if is_suffix && !host {
+            let (technique, detail) = (Technique::Embedding, Detail::Stranger);
+            scan.push(technique, NO_LABEL, span, detail, &[Feature::EmbedSuffix], found);
+            return;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::lookalike::tests::{finds, silent};
@@ -48,7 +74,10 @@ mod tests {
         finds("paypal.com.evil.example", Technique::Embedding, "paypal.com");
         finds("www-paypal-com.secure.top", Technique::Embedding, "paypal.com");
         finds("amazon.co.jp.account-check.top", Technique::Embedding, "amazon.co.jp");
+        finds("www2.mioacd.co.jp.qx7.example", Technique::Embedding, "mioacd.co.jp");
         silent("paypal.com");
+        silent("www.co.jp.example");
+        silent("a.b.co.example");
         silent("amazon.com.edgekey.net");
         silent("paypal.com.fritz.box");
     }

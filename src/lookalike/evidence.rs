@@ -33,8 +33,8 @@ pub(super) enum Detail {
     Domain(u32),
     /// The well-known site that it reads as, by its number.
     Known(u32),
-    /// What is wrong with a label's characters.
-    Script(super::mixed_script::Oddity),
+    /// What reads as a domain is nobody's that is protected.
+    Stranger,
 }
 
 macro_rules! features {
@@ -61,10 +61,12 @@ features! {
     IdnInside = "idn-inside",
     IdnKnown = "idn-known",
     IdnMarked = "idn-marked",
+    IdnWeak = "idn-weak",
     FoldWhole = "fold-whole",
     FoldToken = "fold-token",
     FoldInside = "fold-inside",
     FoldDigit = "fold-digit",
+    FoldLeet = "fold-leet",
     FoldPair = "fold-pair",
     FoldLetters = "fold-letters",
     TypoWhole = "typo-whole",
@@ -85,6 +87,7 @@ features! {
     SlipLen8 = "slip-len-8",
     SlipLen10 = "slip-len-10",
     SlipWord = "slip-word",
+    SlipCrowded = "slip-crowded",
     Hyphen = "hyphen",
     ComboToken = "combo-token",
     ComboInside = "combo-inside",
@@ -92,6 +95,7 @@ features! {
     EmbedTail = "embed-tail",
     EmbedGlued = "embed-glued",
     EmbedDashed = "embed-dashed",
+    EmbedSuffix = "embed-suffix",
     Doppelganger = "doppelganger",
     TldSwap = "tld-swap",
     TenantWhole = "tenant-whole",
@@ -100,6 +104,7 @@ features! {
     SubLabel = "sub-label",
     SubToken = "sub-token",
     SubInside = "sub-inside",
+    SubHosted = "sub-hosted",
     Len3 = "len-3",
     Len4 = "len-4",
     Len5 = "len-5",
@@ -113,6 +118,8 @@ features! {
     CommonInside = "common-inside",
     InsideWord = "inside-word",
     InsideShort = "inside-short",
+    InsideMiddle = "inside-middle",
+    InsideOther = "inside-other",
     KeywordStrong = "keyword-strong",
     KeywordWeak = "keyword-weak",
     KeywordElsewhere = "keyword-elsewhere",
@@ -212,6 +219,18 @@ impl List {
             self.items[self.len] = evidence;
             self.len += 1;
         }
+    }
+
+    /// Keeps what `keep` says.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Evidence) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.len {
+            if keep(&self.items[at]) {
+                self.items[kept] = self.items[at];
+                kept += 1;
+            }
+        }
+        self.len = kept;
     }
 
     pub(super) fn as_slice(&self) -> &[Evidence] {

@@ -44,12 +44,14 @@ impl Reading {
 /// The characters of `homoglyphs.tsv`, and behind them Unicode's decompositions and confusables.
 pub(super) struct Glyphs {
     known: HashMap<char, Reading, foldhash::fast::FixedState>,
+    /// Second readings: `œ` as ce, `б` as 6.
+    also: HashMap<char, Reading, foldhash::fast::FixedState>,
 }
 
 impl Glyphs {
     /// Reads `homoglyphs.tsv`: a character, what it reads as, kind.
     pub(super) fn parse(text: &'static str) -> Self {
-        let mut known = HashMap::default();
+        let (mut known, mut also) = (HashMap::default(), HashMap::default());
         for [from, to, kind] in super::data::rows(text) {
             let mut chars = from.chars();
             let (Some(c), None) = (chars.next(), chars.next()) else { continue };
@@ -58,10 +60,12 @@ impl Glyphs {
             }
             let kind = if kind == "diacritic" { Kind::Marked } else { Kind::Lookalike };
             if let Some(reading) = Reading::new(to, kind) {
-                known.entry(c).or_insert(reading);
+                if *known.entry(c).or_insert(reading) != reading {
+                    also.insert(c, reading);
+                }
             }
         }
-        Self { known }
+        Self { known, also }
     }
 
     /// What `c` reads as; `None` when it looks like no ASCII letter. Combining marks read as nothing, see [`is_mark`].
@@ -71,6 +75,11 @@ impl Glyphs {
             return Reading::new(c.to_ascii_lowercase().encode_utf8(&mut buffer), Kind::Plain);
         }
         self.known.get(&c).copied().or_else(|| self.decomposed(c)).or_else(|| confusable(c))
+    }
+
+    /// What else `c` reads as.
+    pub(super) fn read_again(&self, c: char) -> Option<Reading> {
+        self.also.get(&c).copied()
     }
 
     /// A letter with its marks taken off.

@@ -4,6 +4,8 @@
 //! of routers, look-up services, rewriting proxies) and the operator's own domains and search domains; all of them stand in
 //! one map that is asked for every suffix of a name.
 
+use crate::name;
+
 use super::{
     data,
     hash::{Prefixes, Texts},
@@ -63,11 +65,10 @@ impl Guards {
         for (pattern, kind) in infrastructure.chain(carried) {
             let head = pattern.strip_suffix(".*");
             match (head, kind) {
-                // Documentation names stand for delegated ones (RFC 2606).
-                _ if pattern == "example" => (),
-                _ if kind == Kind::Search && !pattern.contains('.') && is_delegated(pattern) => (),
+                // Top-level labels that are not delegated are known as such without a list.
+                _ if kind == Kind::Search && !pattern.contains('.') => (),
                 (Some(head), Kind::Exempt) if !head.contains('*') => before_country.push(head),
-                (Some(head), Kind::Proxy) if !head.contains('*') => proxies.push(head),
+                (Some(head), Kind::Proxy) => proxies.push(head),
                 _ if pattern.contains('*') => {
                     wild.push((pattern.strip_prefix("*.").unwrap_or(pattern), kind));
                 }
@@ -88,6 +89,11 @@ impl Guards {
 
     /// What the longest known suffix of a name is known for, and that suffix. `hashes` are those of the whole name.
     pub(super) fn suffix<'a>(&self, name: &'a str, hashes: &Prefixes) -> Option<(Kind, &'a str)> {
+        for (pattern, kind) in self.wild.iter().filter(|(_, kind)| *kind == Kind::Search) {
+            if ends_like(name, pattern) {
+                return Some((*kind, last_labels(name, pattern.split('.').count())));
+            }
+        }
         let mut start = 0;
         loop {
             if let Some(kind) = self.get(name, hashes, start) {
@@ -118,7 +124,7 @@ impl Guards {
         let mut at = 0;
         for label in own.split('.') {
             // The proxy's label needs a carried name before it.
-            if at > 0 && self.proxies.contains(&label) {
+            if at > 0 && self.proxies.iter().any(|it| like(label, it)) {
                 return Some(&name[at..]);
             }
             at += label.len() + 1;
@@ -144,15 +150,22 @@ impl Guards {
     }
 }
 
-/// Whether a top-level label is delegated by the root.
+/// Whether a top-level label is delegated by the root; documentation names stand for delegated ones (RFC 2606).
 pub(super) fn is_delegated(label: &str) -> bool {
-    label == "example" || psl::suffix(label.as_bytes()).is_some_and(|it| it.is_known())
+    label == "example" || name::is_delegated(label)
 }
 
 /// Whether a name ends in labels like the pattern's, `*` standing for one label or a part of it.
 fn ends_like(name: &str, pattern: &str) -> bool {
     let mut labels = name.rsplit('.');
     pattern.rsplit('.').all(|it| labels.next().is_some_and(|label| like(label, it)))
+}
+
+/// The last labels of a name.
+fn last_labels(name: &str, count: usize) -> &str {
+    let dots = name.match_indices('.').map(|(at, _)| at + 1);
+    let skipped = name.split('.').count().saturating_sub(count);
+    &name[dots.take(skipped).last().unwrap_or(0)..]
 }
 
 fn like(label: &str, pattern: &str) -> bool {
@@ -185,7 +198,8 @@ mod tests {
         let check = |name: &str, expected| assert_eq!(kind(name), expected, "{name}");
         check("amazon.com.edgekey.net", Some(Kind::Exempt));
         check("paypal.com.fritz.box", Some(Kind::Search));
-        check("paypal.com.lan", Some(Kind::Search));
+        check("paypal.com.lan", None);
+        check("paypal.com.hsd1.ca.comcast.net", Some(Kind::Search));
         check("a.corp.example", Some(Kind::Owned));
         check("a.office.example.net", Some(Kind::Search));
         check("paypal.com.evil.example", None);

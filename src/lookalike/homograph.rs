@@ -5,7 +5,7 @@
 //! eye takes for each other are folded together on both sides, in any combination: `rn` m, `vv` w, `cl` d, 0 o, 1 l i.
 //! An equal fold is a candidate; aligning the two texts tells which characters deceive.
 
-use unicode_script::{Script, UnicodeScript};
+use unicode_script::{Script, UnicodeScript as _};
 
 use crate::verdict::Technique;
 
@@ -14,7 +14,8 @@ use super::{
     glyph::{Glyphs, fold_byte, is_mark},
     hash::push,
     punycode,
-    scan::Scan,
+    scan::{Place, Scan},
+    view::Span,
 };
 
 /// Most deceiving places told.
@@ -45,6 +46,34 @@ pub(super) fn find_known(scan: &Scan<'_>, found: &mut List) {
     }
 }
 
+/// Whether a folded label may count at a place: not where it is a word or a word and a number (`live10`, `4food`); inside a
+/// token only in six letters and more, at an end of it, with nothing but words beside.
+pub(super) fn may_stand(scan: &Scan<'_>, place: Place, span: Span) -> bool {
+    let (view, words) = (scan.view, &scan.know.words);
+    if view.foreign(span) > 0 {
+        return span.len() > 4 || !matches!(place, Place::Inside | Place::SubInside);
+    }
+    if words.segment(view, span).is_some_and(|it| it.words <= 1) {
+        return false;
+    }
+    if !matches!(place, Place::Inside | Place::SubInside) {
+        return true;
+    }
+    let Some(token) = view.tokens().iter().map(|it| it.span).find(|it| it.contains(span)) else {
+        return false;
+    };
+    let rest = if span.start == token.start {
+        Span { start: span.end, end: token.end }
+    } else {
+        Span { start: token.start, end: span.start }
+    };
+    let label = view.labels()[view.label_of(span)];
+    span.len() >= 6
+        && (span.start == token.start || span.end == token.end)
+        && words.segment(view, rest).is_some()
+        && !words.inside_word(view, label, span)
+}
+
 /// Whether a label reads as that of a site, letter for letter.
 fn align_site(read: &[u8], site: &[u8]) -> bool {
     let same = |(&a, &b): (&u8, &u8)| fold_byte(a) == fold_byte(b) || (a == b'.' && b == b'-');
@@ -54,8 +83,10 @@ fn align_site(read: &[u8], site: &[u8]) -> bool {
 /// What stands where something else is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Swap {
-    /// A digit for a letter, or the other way round.
+    /// 0 or 1 for a letter, or the other way round.
     Digit,
+    /// Another digit for a letter, or the other way round.
+    Leet,
     /// Two letters for one, or the other way round.
     Pair,
     /// A letter for another.
@@ -67,8 +98,10 @@ pub(super) enum Swap {
 pub(super) struct Swaps {
     places: [(u8, u8, u8, u8); PLACES_MAX],
     len: usize,
-    /// A digit stands for a letter or the other way round.
+    /// 0 or 1 stands for a letter or the other way round.
     pub(super) digit: bool,
+    /// Another digit does.
+    pub(super) leet: bool,
     /// Two letters stand for one or the other way round.
     pub(super) pair: bool,
     /// A letter stands for another.
@@ -83,6 +116,7 @@ impl Swaps {
         }
         match swap {
             Swap::Digit => self.digit = true,
+            Swap::Leet => self.leet = true,
             Swap::Pair => self.pair = true,
             Swap::Letter => self.letter = true,
         }
@@ -91,6 +125,16 @@ impl Swaps {
     /// How many places there are.
     pub(super) const fn count(&self) -> usize {
         self.len
+    }
+
+    /// Whether letters of like shape are all that is swapped: i for l, q for g.
+    pub(super) const fn is_letters_only(&self) -> bool {
+        !self.digit && !self.leet && !self.pair
+    }
+
+    /// Whether so much is swapped that nobody reads it: numbers, as a rule.
+    pub(super) const fn hides(&self, written_len: usize) -> bool {
+        2 * self.len > written_len
     }
 }
 
@@ -110,8 +154,16 @@ pub(super) fn align(written: &[u8], meant: &[u8]) -> Option<Swaps> {
             (1, 2)
         } else if fold_byte(x[0]) == fold_byte(y[0]) {
             let digit = x[0].is_ascii_digit() != y[0].is_ascii_digit();
+            let round = matches!(x[0], b'0' | b'1') || matches!(y[0], b'0' | b'1');
             if x[0] != y[0] {
-                swaps.push(place(1, 1), if digit { Swap::Digit } else { Swap::Letter });
+                let swap = if !digit {
+                    Swap::Letter
+                } else if round {
+                    Swap::Digit
+                } else {
+                    Swap::Leet
+                };
+                swaps.push(place(1, 1), swap);
             }
             (1, 1)
         } else {

@@ -8,9 +8,11 @@ use super::{
     hash::{Table, Texts, hash},
 };
 
-/// The sites of `known-good.txt`.
+/// The sites of `known-good.txt`, and behind them the domains of protected owners, which other letters imitate as well.
 pub(super) struct Known {
     sites: Texts,
+    /// How many of the names are well-known sites.
+    listed: u32,
     names: Vec<&'static str>,
     folds: Table,
 }
@@ -18,15 +20,20 @@ pub(super) struct Known {
 impl Known {
     /// Reads the list.
     pub(super) fn builtin() -> Self {
-        let names: Vec<&'static str> = data::lines(data::KNOWN_GOOD).map(str::trim).collect();
+        let mut names: Vec<&'static str> = data::lines(data::KNOWN_GOOD).map(str::trim).collect();
+        let listed = names.len() as u32;
+        names.extend(data::rows(data::OWNERS).map(|[_, domain]| name::registrable(domain)));
+        for [_, domains] in data::rows(data::BRANDS) {
+            names.extend(domains.split(',').map(name::registrable));
+        }
         let folds = (0..).zip(&names).map(|(id, it)| (folded_hash(it), id)).collect();
         let sites = Texts::new((0..).zip(&names).map(|(id, it)| (*it, id)));
-        Self { sites, names, folds: Table::new(folds) }
+        Self { sites, listed, names, folds: Table::new(folds) }
     }
 
     /// Whether a registrable domain is one of them.
     pub(super) fn has(&self, registrable: &str) -> bool {
-        self.sites.get(registrable).is_some()
+        self.sites.get(registrable).is_some_and(|id| id < self.listed)
     }
 
     /// The sites whose name may fold to what hashes so: folded label, a dot, suffix.

@@ -7,16 +7,10 @@
 //! script are honest by themselves.
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
-use unicode_script::{Script, UnicodeScript};
-use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection};
+use unicode_script::{Script, UnicodeScript as _};
+use unicode_security::GeneralSecurityProfile;
 
-use crate::verdict::Technique;
-
-use super::{
-    evidence::{Detail, Feature, List, NO_LABEL},
-    punycode::{self, CHARS_MAX},
-    scan::Scan,
-};
+use super::punycode;
 
 /// What is wrong with a label's characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +33,9 @@ pub(super) enum Oddity {
     Direction,
 }
 
-/// Looks at every label that is not ASCII; the first oddity of a name is told.
-pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
-    for (label, &span) in scan.cut.own.split('.').zip(scan.view.labels()) {
-        if let Some(oddity) = of_label(label, scan.cut.suffix) {
-            let detail = Detail::Script(oddity);
-            scan.push(Technique::MixedScript, NO_LABEL, span, detail, &[Feature::Script], found);
-            return;
-        }
-    }
+/// The first label of a name that is odd.
+pub(super) fn of_name<'a>(name: &'a str, suffix: &str) -> Option<(&'a str, Oddity)> {
+    name.split('.').find_map(|label| Some((label, of_label(label, suffix)?)))
 }
 
 /// What is odd about a label in A-label form under a suffix.
@@ -58,6 +46,9 @@ pub(super) fn of_label(label: &str, suffix: &str) -> Option<Oddity> {
     let Some(decoded) = punycode::decode(label.as_bytes()) else { return Some(Oddity::Broken) };
     let chars = decoded.chars();
     let top = suffix.rsplit_once('.').map_or(suffix, |(_, top)| top);
+    if chars.iter().all(|&it| is_emoji(it)) {
+        return None;
+    }
     well_formed(chars)
         .or_else(|| digits(chars))
         .or_else(|| chars.iter().copied().find(|&it| !allowed(it)).map(Oddity::Character))
@@ -89,6 +80,11 @@ fn well_formed(chars: &[char]) -> Option<Oddity> {
     bad.then_some(Oddity::Direction)
 }
 
+/// Pictures by themselves imitate no name.
+fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f300}'..='\u{1faff}' | '\u{fe0f}' | '\u{200d}')
+}
+
 fn is_rtl(c: char) -> bool {
     matches!(
         c.script(),
@@ -107,26 +103,35 @@ fn allowed(c: char) -> bool {
         return c != '゠';
     }
     let rare = matches!(c,
-        '\u{138}' | '\u{1cd}'..='\u{1dc}' | '\u{259}'..='\u{259}' | '\u{2bb}' | '\u{2bc}' | '\u{2ec}' | '\u{338}' | '\u{58a}'
+        '\u{138}' | '\u{1cd}'..='\u{1dc}' | '\u{2bb}' | '\u{2bc}' | '\u{2ec}' | '\u{338}' | '\u{58a}'
         | '\u{620}' | '\u{f8c}'..='\u{f8f}' | '\u{200b}'..='\u{200f}' | '\u{2010}' | '\u{2019}' | '\u{2027}' | '\u{30a0}'
         | '\u{1100}'..='\u{11ff}' | '\u{1c80}'..='\u{1c8f}' | '\u{1e00}'..='\u{1e9b}' | '\u{1f00}'..='\u{1fff}'
         | '\u{a640}'..='\u{a69f}' | '\u{a720}'..='\u{a7ff}' | '\u{2e80}'..='\u{2fdf}' | '\u{31a0}'..='\u{31bf}');
-    c == '\u{259}' || (!rare && GeneralSecurityProfile::identifier_allowed(c))
+    // Han is open-ended, and what browsers take for honest moves on with Unicode.
+    let later =
+        matches!(c, 'ㄅ'..='ㄭ' | '\u{1090}'..='\u{1099}' | '\u{309a}' | 'ჽ' | 'ჿ' | '\u{259}');
+    later || (!rare && (c.script() == Script::Han || GeneralSecurityProfile::identifier_allowed(c)))
 }
 
-/// UTS #39 restriction level, and marked Latin letters beside another script.
+/// UTS #39 restriction level "highly restrictive": one script, or Latin with those that Japanese, Chinese and Korean mix;
+/// and no marked Latin letters beside another script.
 fn mixed(chars: &[char]) -> Option<Oddity> {
-    let mut buffer = [0_u8; 4 * CHARS_MAX];
-    let mut len = 0;
-    for c in chars {
-        len += c.encode_utf8(&mut buffer[len..]).len();
-    }
-    let text = std::str::from_utf8(&buffer[..len]).ok()?;
+    let fits = |allowed: &[Script]| {
+        chars.iter().all(|it| {
+            let scripts = it.script_extension();
+            scripts.is_common()
+                || scripts.is_inherited()
+                || allowed.iter().any(|&it| scripts.contains_script(it))
+        })
+    };
     let (first, second) = two_scripts(chars);
-    let level = text.detect_restriction_level();
-    let far = level > RestrictionLevel::HighlyRestrictive;
-    let marked = chars.iter().any(|&it| !it.is_ascii() && it.script() == Script::Latin);
-    if far || (marked && second.is_some()) {
+    let latin = Script::Latin;
+    let honest = fits(&[first])
+        || fits(&[latin, Script::Han, Script::Hiragana, Script::Katakana])
+        || fits(&[latin, Script::Han, Script::Bopomofo])
+        || fits(&[latin, Script::Han, Script::Hangul]);
+    let marked = chars.iter().any(|&it| !it.is_ascii() && it.script() == latin);
+    if !honest || (marked && second.is_some()) {
         return Some(Oddity::Mix(first, second.unwrap_or(first)));
     }
     None
@@ -229,7 +234,7 @@ fn neighbours(chars: &[char]) -> Option<Oddity> {
             'ー' => !before.is_some_and(kana),
             '・' => latin(before) || latin(after),
             'ヽ' | 'ヾ' => before.is_none_or(|it| it.script() != Script::Katakana),
-            'ノ' | 'ン' | 'ソ' | 'ゾ' => outside(before) || outside(after),
+            'ノ' | 'ン' | 'ソ' | 'ゾ' => outside(before) && outside(after),
             '\u{3099}' | '\u{309a}' => !before.is_some_and(kana),
             _ if !single && STROKES.contains(c) => outside(before) || outside(after),
             _ => false,
@@ -253,14 +258,14 @@ fn twins(chars: &[char]) -> Option<Oddity> {
     if rest(hiragana, Script::Katakana) {
         return chars.iter().copied().find(hiragana).map(Oddity::Punctuation);
     }
-    rest(katakana, Script::Hiragana).then(|| Oddity::Punctuation('ヘ'))
+    rest(katakana, Script::Hiragana).then_some(Oddity::Punctuation('ヘ'))
 }
 
 /// A script, its letters that look Latin, and the top-level domains where words in it are at home.
 const WHOLE: &[(Script, &str, &[&str])] = &[
     (
         Script::Cyrillic,
-        "аысԁеԍһіюјӏорԗԛѕԝхуъьҽпгѵѡтвкнмзбшщ",
+        "аысԁеԍһіюјӏорԗԛѕԝхуъьҽпгѵѡтк",
         &["bg", "by", "kg", "kz", "mk", "mn", "ru", "rs", "su", "tj", "ua", "uz", "pyc"],
     ),
     (Script::Armenian, "ագզէլհյոսւօ", &["am"]),
@@ -289,7 +294,7 @@ const HONEST: &[&[char]] =
 fn whole(chars: &[char], top: &str) -> Option<Oddity> {
     let (script, second) = two_scripts(chars);
     // A country's own name for itself (`рф`, `ไทย`) is home to its script.
-    if second.is_some() || top.starts_with("xn--") || HONEST.contains(&chars) {
+    if chars.len() < 2 || second.is_some() || top.starts_with("xn--") || HONEST.contains(&chars) {
         return None;
     }
     let (_, letters, home) = WHOLE.iter().find(|(it, ..)| *it == script)?;

@@ -59,7 +59,7 @@ use crate::{
 };
 
 use carried::Carried;
-use evidence::{Feature, List};
+use evidence::{Feature, Features, List};
 use guard::{Guards, Kind};
 use hash::Texts;
 use known::Known;
@@ -70,7 +70,7 @@ use weights::Weights;
 use words::Words;
 
 /// Lowest score that is told.
-pub const TOLD_MIN: u8 = 30;
+pub const TOLD_MIN: u8 = 40;
 
 /// What the engine protects and passes over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,19 +242,52 @@ impl Engine {
         }
         view.fill(cut.own, &self.know.glyphs);
         Scan { know: &self.know, cut, view, known_good }.run(found);
+        if view.has_second_reading() && found.is_empty() {
+            view.fill_again(cut.own, &self.know.glyphs);
+            Scan { know: &self.know, cut, view, known_good }.run(found);
+        }
         Some(cut)
     }
 
     fn judge_whole(&self, host: &Host<'_>, view: &mut View, out: &mut Vec<Finding>) -> u8 {
         let mut found = List::new();
-        let Some(cut) = self.collect(host, view, &mut found) else { return 0 };
-        if found.is_empty() {
+        let odd = if host.name.contains("xn--") { self.odd(host) } else { None };
+        let cut = self.collect(host, view, &mut found);
+        if found.is_empty() && odd.is_none() {
             return 0;
         }
-        if carried::is_undelegated(host) {
+        if odd.is_none() && carried::is_undelegated(host) {
             let (_, top) = host.name.rsplit_once('.').unwrap_or(("", host.name));
             return self.judge_inner(host, top, Kind::Search, out);
         }
+        let first = out.len();
+        let mut score = cut.map_or(0, |cut| self.tell(host, cut, view, &found, out));
+        if let Some((label, oddity)) = odd {
+            let share = self.know.weights.score(Features::of(&[Feature::Script]));
+            score = score.max(share);
+            out.push(why::oddity(host, label, oddity, share));
+            out[first..].sort_by_key(|it| std::cmp::Reverse(it.score));
+        }
+        score
+    }
+
+    /// A label whose characters are odd, unless the name is the owner's or well known.
+    fn odd<'a>(&self, host: &Host<'a>) -> Option<(&'a str, mixed_script::Oddity)> {
+        let odd = mixed_script::of_name(host.name, host.suffix)?;
+        let known = self.know.protected.owner(host.registrable).is_some()
+            || (self.skip_known && self.know.known.has(host.registrable));
+        (!known).then_some(odd)
+    }
+
+    /// Scores evidence, appends its findings and returns the combined score.
+    fn tell(
+        &self,
+        host: &Host<'_>,
+        cut: Cut<'_>,
+        view: &View,
+        found: &List,
+        out: &mut Vec<Finding>,
+    ) -> u8 {
         let scan = Scan { know: &self.know, cut, view, known_good: false };
         let mut scored = Vec::with_capacity(found.as_slice().len());
         for evidence in found.as_slice() {
@@ -265,7 +298,7 @@ impl Engine {
         }
         scored.sort_by_key(|&(score, _)| std::cmp::Reverse(score));
         let mut score = self.know.weights.combine(&scored);
-        if cut.platform == Some(Class::SaasTenant) {
+        if tenant_brand::is_business(&scan) {
             score = score.min(tenant_brand::BUSINESS_MAX);
         }
         let told = why::Told { know: &self.know, host, cut, view };

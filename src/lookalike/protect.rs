@@ -10,8 +10,8 @@ use super::{
     words::{Strength, Words},
 };
 
-/// Shortest label that is looked for inside other labels, and that a slip of the keyboard is looked for.
-pub(super) const INSIDE_MIN: usize = 5;
+/// Shortest label that is looked for inside other labels.
+pub(super) const INSIDE_MIN: usize = 4;
 /// Longest label that is looked for inside other labels.
 const INSIDE_MAX: usize = 4 + 31;
 /// Letters that must match before a label is looked for at a place.
@@ -26,8 +26,8 @@ pub(super) struct Label {
     pub(super) domain: Box<str>,
     /// The suffixes of its official domains, each after a comma: `,com,co.uk`.
     suffixes: Box<str>,
-    /// It is a word that anybody may use.
-    pub(super) common: bool,
+    /// What the brand list says of it.
+    pub(super) flags: Flags,
     /// The operator named it.
     pub(super) own: bool,
     /// A slip of the keyboard is looked for.
@@ -40,13 +40,21 @@ impl Label {
         self.suffixes.split(',').any(|it| it == suffix)
     }
 
-    /// Whether `text` begins with one of those suffixes written without dots.
-    pub(super) fn has_glued_suffix(&self, text: &[u8]) -> bool {
-        self.suffixes.split(',').filter(|it| it.len() >= 3).any(|suffix| {
-            let mut letters = suffix.bytes().filter(|&it| it != b'.');
-            text.len() >= 3
-                && letters.by_ref().zip(text).all(|(a, &b)| a == b)
-                && letters.next().is_none()
+    /// Whether `text` begins with a dot, one of those suffixes, and an end or another dot.
+    pub(super) fn is_followed(&self, text: &[u8]) -> bool {
+        let Some((b'.', text)) = text.split_first() else { return false };
+        self.suffixes.split(',').any(|suffix| {
+            let rest = text.strip_prefix(suffix.as_bytes());
+            !suffix.is_empty() && rest.is_some_and(|it| it.first().is_none_or(|&it| it == b'.'))
+        })
+    }
+
+    /// The length of one of those suffixes written without dots at the head of `text`.
+    pub(super) fn glued_suffix(&self, text: &[u8]) -> Option<usize> {
+        self.suffixes.split(',').filter(|it| it.len() >= 3).find_map(|suffix| {
+            let letters = suffix.bytes().filter(|&it| it != b'.');
+            let len = letters.clone().count();
+            (text.len() >= len && letters.zip(text).all(|(a, &b)| a == b)).then_some(len)
         })
     }
 
@@ -54,6 +62,21 @@ impl Label {
     pub(super) const fn len(&self) -> usize {
         self.text.len()
     }
+}
+
+/// What the brand list says of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Flags {
+    /// It is also a word, a name or another company's name.
+    pub(super) common: bool,
+    /// It is a word of the dictionary.
+    pub(super) word: bool,
+    /// Its letters arise where two words meet (`fort|icloud`).
+    pub(super) overlap: bool,
+    /// Real sites stand one slip away.
+    pub(super) crowded: bool,
+    /// Customers name hosts of their own after it (`gitlab.company.example`).
+    pub(super) hosted: bool,
 }
 
 /// An official domain, for names that carry it.
@@ -112,7 +135,7 @@ impl Starts {
     /// The lengths of labels that may begin at the head of `text`.
     #[inline]
     fn lengths(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        let mut mask = if text.len() > GRAM { self.masks[self.slot(text)] } else { 0 };
+        let mut mask = if text.len() >= GRAM { self.masks[self.slot(text)] } else { 0 };
         if text.len() - GRAM.min(text.len()) < 31 {
             mask &= (2 << (text.len() - GRAM.min(text.len()))) - 1;
         }
@@ -191,7 +214,7 @@ pub(super) struct Builder<'a> {
 struct Entry<'a> {
     domains: &'a [&'a str],
     owner: &'a str,
-    common: bool,
+    flags: Flags,
     own: bool,
 }
 
@@ -219,8 +242,9 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let text = first_label(registrable);
-            let common = self.words.strength(text.as_bytes()).is_some();
-            let entry = Entry { domains: &[&domain], owner: "you", common, own: true };
+            let word = self.words.strength(text.as_bytes()).is_some();
+            let flags = Flags { common: word, word, ..Flags::default() };
+            let entry = Entry { domains: &[&domain], owner: "you", flags, own: true };
             self.add(text, &entry);
             if domain != registrable {
                 self.add(first_label(&domain), &entry);
@@ -233,20 +257,30 @@ impl<'a> Builder<'a> {
     pub(super) fn add_builtin(&mut self) {
         for [text, domains, owner, _, flags] in data::rows(data::BRANDS) {
             let domains: Vec<&str> = domains.split(',').filter(|it| !it.is_empty()).collect();
-            let listed = flags.split(',').any(|it| it == "common");
-            let common = listed || self.words.strength(text.as_bytes()) == Some(Strength::Word);
-            let common = common && !flags.split(',').any(|it| it == "distinct");
-            let entry = Entry { domains: &domains, owner, common, own: false };
+            let word = self.words.strength(text.as_bytes()) == Some(Strength::Word);
+            let has = |flag| flags.split(',').any(|it| it == flag);
+            let flags = Flags {
+                common: word || has("common"),
+                word,
+                overlap: has("overlap"),
+                crowded: has("crowded"),
+                hosted: has("hosted"),
+            };
+            let entry = Entry { domains: &domains, owner, flags, own: false };
             self.add(text, &entry);
-            for domain in &domains {
-                let registrable = name::registrable(domain);
-                let text = first_label(registrable);
-                // What an official domain is called is protected too, unless it is a word or too short to tell.
+            self.count += domains.len();
+        }
+        // What an official domain is called is protected too, unless it is a word or too short to tell.
+        for [_, domains, owner] in data::rows(data::BRANDS) {
+            for domain in domains.split(',').map(name::registrable) {
+                let text = first_label(domain);
                 if text.len() >= 6 && self.words.strength(text.as_bytes()).is_none() {
-                    self.add(text, &Entry { common: false, ..entry });
+                    self.add(
+                        text,
+                        &Entry { domains: &[domain], owner, flags: Flags::default(), own: false },
+                    );
                 }
             }
-            self.count += domains.len();
         }
         for [owner, domain] in data::rows(data::OWNERS) {
             self.own(name::registrable(domain), owner);
@@ -279,18 +313,17 @@ impl<'a> Builder<'a> {
 
     fn insert(&mut self, text: &str, entry: &Entry<'_>) -> u32 {
         let id = self.labels.len() as u32;
-        let domain = entry
-            .domains
-            .iter()
-            .find(|it| first_label(it) == text || first_label(name::registrable(it)) == text)
-            .or(entry.domains.first());
+        let by_first = entry.domains.iter().find(|it| first_label(it) == text);
+        let named = |it: &&&str| first_label(name::registrable(it)) == text;
+        let domain =
+            by_first.or_else(|| entry.domains.iter().find(named)).or(entry.domains.first());
         self.labels.push(Label {
             text: text.into(),
             domain: domain.copied().unwrap_or_default().into(),
             suffixes: "".into(),
-            common: entry.common,
+            flags: entry.flags,
             own: entry.own,
-            typos: text.len() >= INSIDE_MIN && !(entry.own && entry.common),
+            typos: text.len() >= 4 && !(entry.own && entry.flags.common),
         });
         self.by_text.insert(text.into(), id);
         id
@@ -322,7 +355,7 @@ impl<'a> Builder<'a> {
         for (id, (label, folded)) in (0..).zip(self.labels.iter().zip(&folded)) {
             let text = label.text.as_bytes();
             exact.push((hash(text), id));
-            if text.len() >= 4 {
+            if text.len() >= 2 {
                 folds.push((hash(folded), id));
             }
             if label.typos && !label.text.contains('.') {

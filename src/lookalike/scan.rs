@@ -5,13 +5,17 @@ use crate::verdict::Technique;
 use super::{
     Knowledge, combo, context, embedding,
     evidence::{Detail, Evidence, Feature, Features, List},
-    homograph, hyphen, mixed_script, subdomain, tenant_brand, tld_swap, typo,
+    homograph, hyphen,
+    protect::INSIDE_MIN,
+    subdomain, tenant_brand, tld_swap, typo,
     view::{Cut, Span, View},
 };
 
+/// Most labels that are weighed inside tokens of one name; a name that holds more is made of nothing else.
+const INSIDE_CHECKS_MAX: usize = 8;
 /// Shortest token that is looked up among folded labels, and longest that a slip is looked for.
 const FOLD_MIN: usize = 4;
-const SLIP_MIN: usize = 5;
+const SLIP_MIN: usize = 4;
 const SLIP_MAX: usize = 32;
 
 /// One name under the eyes of every technique.
@@ -44,26 +48,28 @@ impl Scan<'_> {
     /// Collects all evidence.
     pub(super) fn run(&self, found: &mut List) {
         if self.view.has_idn() {
-            mixed_script::find(self, found);
             homograph::find_known(self, found);
-        }
-        if self.known_good && !self.view.has_idn() {
-            return;
         }
         embedding::find(self, found);
         let matched = self.tokens(found);
+        if self.cut.platform.is_none() {
+            embedding::find_stranger(self, found);
+        }
         hyphen::find(self, found);
         self.inside(matched, found);
         self.inside_folded(matched, found);
+        if self.known_good {
+            found.retain(|it| self.view.foreign(it.span) > 0);
+        }
         context::complete(self, found);
     }
 
     /// Asks every token: the label itself, its fold, one slip away. Tells which tokens are spoken for, a bit each.
     fn tokens(&self, found: &mut List) -> u128 {
         let mut matched = 0;
-        for (at, token) in self.view.tokens().iter().enumerate() {
+        for (at, token) in self.view.tokens().iter().enumerate().rev() {
             let span = token.span;
-            if span.len() < 3 {
+            if span.len() < 3 && !self.view.has_idn() {
                 continue;
             }
             let text = self.view.bytes(span);
@@ -112,7 +118,7 @@ impl Scan<'_> {
         else {
             return false;
         };
-        if span.len() < FOLD_MIN {
+        if span.len() < FOLD_MIN && self.view.foreign(span) == 0 {
             return false;
         }
         let hash = self.view.folded_hashes.of(start, end);
@@ -125,10 +131,14 @@ impl Scan<'_> {
         for id in self.know.protected.folds(hash) {
             let label = self.know.protected.label(id);
             let Some(swaps) = homograph::align(text, label.text.as_bytes()) else { continue };
-            if swaps.count() == 0 {
+            let place = self.place(span);
+            if swaps.count() == 0
+                || swaps.hides(text.len())
+                || (label.len() < 5 && swaps.is_letters_only() && self.view.foreign(span) == 0)
+                || !homograph::may_stand(self, place, span)
+            {
                 continue;
             }
-            let place = self.place(span);
             let foreign = self.view.foreign(span) > 0;
             let base = match (place, foreign) {
                 (Place::Whole, true) => Feature::IdnWhole,
@@ -140,8 +150,9 @@ impl Scan<'_> {
             };
             let mut features = Features::of(&[base]);
             features.set(Feature::FoldDigit, swaps.digit);
-            features.set(Feature::FoldPair, swaps.pair && !swaps.digit);
-            features.set(Feature::FoldLetters, !swaps.digit && !swaps.pair);
+            features.set(Feature::FoldLeet, swaps.leet && !swaps.digit);
+            features.set(Feature::FoldPair, swaps.pair && !swaps.digit && !swaps.leet);
+            features.set(Feature::FoldLetters, swaps.is_letters_only());
             let technique = Technique::Homograph;
             found.push(Evidence { technique, label: id, span, detail: Detail::None, features });
             return true;
@@ -175,37 +186,46 @@ impl Scan<'_> {
 
     /// Looks for labels inside tokens; of labels that begin at one place the longest counts.
     fn inside(&self, matched: u128, found: &mut List) {
-        let text = self.view.text();
-        for (at, token) in self.view.tokens().iter().enumerate() {
-            if matched >> at & 1 == 1 || token.span.len() <= super::protect::INSIDE_MIN {
+        let (text, mut checks) = (self.view.text(), 0);
+        for (at, token) in self.view.tokens().iter().enumerate().rev() {
+            if matched >> at & 1 == 1 || token.span.len() <= INSIDE_MIN {
                 continue;
             }
             let mut start = token.span.start();
-            while start + super::protect::INSIDE_MIN <= token.span.end() {
-                let mut longest = None;
-                for len in self.know.protected.lengths(&text[start..token.span.end()]) {
-                    let span = Span::new(start, start + len);
-                    let hash = self.view.hash(span);
-                    if let Some(label) = self.know.protected.exact(hash, self.view.bytes(span)) {
-                        longest = Some((label, span));
-                    }
+            while start + INSIDE_MIN <= token.span.end() {
+                let Some((label, span)) = self.longest_at(start, &text[..token.span.end()]) else {
+                    start += 1;
+                    continue;
+                };
+                checks += 1;
+                if checks > INSIDE_CHECKS_MAX {
+                    return;
                 }
-                match longest {
-                    Some((label, span)) if combo::may_stand_inside(self, label, span) => {
-                        self.exact(label, span, found);
-                        start = span.end();
-                    }
-                    Some(_) | None => start += 1,
+                if combo::may_stand_inside(self, label, token.span, span) {
+                    self.exact(label, span, found);
+                    start = span.end();
+                } else {
+                    start += 1;
                 }
             }
         }
     }
 
+    /// The longest label that begins at a place.
+    fn longest_at(&self, start: usize, text: &[u8]) -> Option<(u32, Span)> {
+        let protected = &self.know.protected;
+        let at = |len: usize| {
+            let span = Span::new(start, start + len);
+            Some((protected.exact(self.view.hash(span), self.view.bytes(span))?, span))
+        };
+        protected.lengths(&text[start..]).filter_map(at).last()
+    }
+
     /// Looks for folded labels inside tokens: `paypa1login`.
     fn inside_folded(&self, matched: u128, found: &mut List) {
-        let text = self.view.folded();
-        for (at, token) in self.view.tokens().iter().enumerate() {
-            if matched >> at & 1 == 1 || token.span.len() <= super::protect::INSIDE_MIN {
+        let (text, mut checks) = (self.view.folded(), 0);
+        for (at, token) in self.view.tokens().iter().enumerate().rev() {
+            if matched >> at & 1 == 1 || token.span.len() <= INSIDE_MIN {
                 continue;
             }
             let (Some(first), Some(last)) =
@@ -216,10 +236,14 @@ impl Scan<'_> {
             for start in first..last {
                 for len in self.know.protected.fold_lengths(&text[start..last]) {
                     let span = Span::new(self.view.origin(start), self.view.origin(start + len));
-                    if span == token.span {
+                    let hash = self.view.folded_hashes.of(start, start + len);
+                    if span == token.span || self.know.protected.folds(hash).next().is_none() {
                         continue;
                     }
-                    let hash = self.view.folded_hashes.of(start, start + len);
+                    checks += 1;
+                    if checks > INSIDE_CHECKS_MAX {
+                        return;
+                    }
                     self.folded(hash, span, found);
                 }
             }

@@ -20,9 +20,38 @@ pub(super) const fn feature(place: Place) -> Feature {
 /// Highest score on a platform where business is done under the customer's own name.
 pub(super) const BUSINESS_MAX: u8 = 75;
 
+/// Clouds whose object stores companies name after themselves, so that their buckets are business as well.
+const STORES: &[&str] = &[
+    "aliyuncs.com",
+    "amazonaws.com",
+    "azurefd.net",
+    "digitaloceanspaces.com",
+    "googleapis.com",
+    "myhuaweicloud.com",
+    "myqcloud.com",
+    "windows.net",
+];
+
+/// Whether a tenant's platform is one where companies work under their own names.
+pub(super) fn is_business(scan: &Scan<'_>) -> bool {
+    let store = || {
+        STORES.iter().any(|it| {
+            scan.cut
+                .suffix
+                .strip_suffix(it)
+                .is_some_and(|head| head.is_empty() || head.ends_with('.'))
+        })
+    };
+    match scan.cut.platform {
+        Some(Class::SaasTenant) => true,
+        Some(_) => store(),
+        None => false,
+    }
+}
+
 /// Whether evidence counts on its platform: on a business platform only a look-alike or a brand beside a keyword does.
 pub(super) fn counts(scan: &Scan<'_>, evidence: &Evidence) -> bool {
-    if scan.cut.platform != Some(Class::SaasTenant) {
+    if !is_business(scan) {
         return true;
     }
     let has = |it| evidence.features.has(it);

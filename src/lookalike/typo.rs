@@ -96,6 +96,10 @@ pub(super) fn judge(
         return None;
     }
     let meant = scan.know.protected.label(label);
+    // Four letters are too few, unless the official suffix follows: `aeom.co.jp.evil.example`.
+    if meant.len() < 5 && !meant.is_followed(&scan.view.text()[span.end()..]) {
+        return None;
+    }
     let last = usize::from(slip.at) + 1 >= span.len();
     if slip.typed.is_ascii_digit() && (last || slip.meant.is_ascii_digit()) {
         return None;
@@ -129,7 +133,7 @@ pub(super) fn judge(
         true,
     );
     let words = scan.know.words.segment(scan.view, span);
-    let is_word = words.is_some_and(|it| it.words <= 1 || (it.words == 2 && meant.len() < 8));
+    let is_word = words.is_some_and(|it| it.words <= 2);
     features.set(Feature::SlipWord, is_word);
     let technique = match slip.kind {
         SlipKind::Bit => Technique::Bitsquat,

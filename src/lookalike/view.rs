@@ -74,6 +74,7 @@ pub(super) struct View {
     tokens: [Token; PARTS_MAX],
     token_count: usize,
     has_idn: bool,
+    has_second_reading: bool,
     /// Hashes of the text, in which every separator is a dot.
     pub(super) hashes: Prefixes,
     folded: [u8; TEXT_MAX],
@@ -141,6 +142,7 @@ impl View {
             tokens: [Token { span, label: 0 }; PARTS_MAX],
             token_count: 0,
             has_idn: false,
+            has_second_reading: false,
             hashes: Prefixes::EMPTY,
             folded: [0; TEXT_MAX],
             folded_len: 0,
@@ -151,6 +153,16 @@ impl View {
 
     /// Reads `own`, the labels that the owner chose.
     pub(super) fn fill(&mut self, own: &str, glyphs: &Glyphs) {
+        self.read(own, glyphs, false);
+    }
+
+    /// Reads `own` anew, characters that read in two ways the second way.
+    pub(super) fn fill_again(&mut self, own: &str, glyphs: &Glyphs) {
+        *self = Self::new();
+        self.read(own, glyphs, true);
+    }
+
+    fn read(&mut self, own: &str, glyphs: &Glyphs, again: bool) {
         for label in own.split('.') {
             if self.label_count == PARTS_MAX || self.len + 2 * label.len() + 1 > TEXT_MAX {
                 break;
@@ -161,7 +173,7 @@ impl View {
             let start = self.len;
             self.has_idn |= label.starts_with("xn--");
             match punycode::decode(label.as_bytes()) {
-                Some(decoded) => self.push_decoded(decoded.chars(), glyphs),
+                Some(decoded) => self.push_decoded(decoded.chars(), glyphs, again),
                 None => self.push_plain(label.as_bytes()),
             }
             self.labels[self.label_count] = Span::new(start, self.len);
@@ -191,7 +203,7 @@ impl View {
         self.len += label.len();
     }
 
-    fn push_decoded(&mut self, chars: &[char], glyphs: &Glyphs) {
+    fn push_decoded(&mut self, chars: &[char], glyphs: &Glyphs, again: bool) {
         for &c in chars {
             if !c.is_ascii() && is_mark(c) {
                 // A mark turns the letter before it into a marked one.
@@ -200,7 +212,9 @@ impl View {
                 }
                 continue;
             }
-            match glyphs.read(c) {
+            let second = glyphs.read_again(c);
+            self.has_second_reading |= second.is_some();
+            match second.filter(|_| again).or_else(|| glyphs.read(c)) {
                 Some(reading) => {
                     for &byte in reading.bytes() {
                         self.push(if byte == b'-' { b'.' } else { byte }, reading.kind);
@@ -287,6 +301,11 @@ impl View {
     /// The hash of a span.
     pub(super) fn hash(&self, span: Span) -> u64 {
         self.hashes.of(span.start(), span.end())
+    }
+
+    /// Whether a character reads in a second way.
+    pub(super) const fn has_second_reading(&self) -> bool {
+        self.has_second_reading
     }
 
     /// Whether any label is an A-label.

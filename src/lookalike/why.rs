@@ -9,6 +9,7 @@ use super::{
     Knowledge,
     evidence::{Detail, Evidence},
     homograph,
+    mixed_script::Oddity,
     view::{Cut, Span, View},
     words::Strength,
 };
@@ -42,7 +43,7 @@ impl Told<'_> {
                 let domain = &self.know.protected.domains[id as usize];
                 domain.shown.as_ref().to_owned()
             }
-            Detail::Script(_) => String::new(),
+            Detail::Stranger => self.view.shown(evidence.span),
             Detail::None | Detail::Slip(_) => {
                 self.know.protected.label(evidence.label).domain.as_ref().to_owned()
             }
@@ -60,30 +61,24 @@ impl Told<'_> {
         }
     }
 
-    /// The name, with its decoded form where that differs.
-    fn name(&self) -> String {
-        let shown = name::to_unicode(self.host.name);
-        if shown == self.host.name {
-            format!("`{}`", self.host.name)
-        } else {
-            format!("`{}` ({shown})", self.host.name)
-        }
-    }
-
     fn sentence(&self, evidence: &Evidence, target: &str) -> String {
-        let name = self.name();
+        let name = shown(self.host);
         let matched = self.view.shown(evidence.span).replace('.', "-");
         let site = self.cut.site;
         match (evidence.technique, evidence.detail) {
             (Technique::Homograph, _) => {
                 format!("{name} reads as `{target}`: {}", self.deceiving(evidence).join(", "))
             }
-            (_, Detail::Script(oddity)) => format!("{name} {}", oddity.words()),
             (_, Detail::Slip(slip)) => {
                 format!("{name} is one slip away from `{target}`: in `{matched}` {}", slip.words())
             }
             (Technique::Hyphen, _) => {
                 format!("{name} writes `{matched}` with hyphens that `{target}` does not have")
+            }
+            (Technique::Embedding, Detail::Stranger) => {
+                format!(
+                    "{name} carries what reads as the domain `{target}`, but belongs to whoever holds `{site}`"
+                )
             }
             (Technique::Embedding, _) => {
                 format!("{name} carries `{target}` in front, but belongs to whoever holds `{site}`")
@@ -163,5 +158,27 @@ impl Told<'_> {
             }
         }
         best.map(|(_, span)| self.view.shown(span))
+    }
+}
+
+/// The name, with its decoded form where that differs.
+fn shown(host: &Host<'_>) -> String {
+    let shown = name::to_unicode(host.name);
+    if shown == host.name {
+        format!("`{}`", host.name)
+    } else {
+        format!("`{}` ({shown})", host.name)
+    }
+}
+
+/// The finding for a label whose characters are odd.
+pub(super) fn oddity(host: &Host<'_>, label: &str, oddity: Oddity, score: u8) -> Finding {
+    Finding {
+        technique: Technique::MixedScript,
+        target: String::new(),
+        matched: label.to_owned(),
+        score,
+        why: format!("{} {}", shown(host), oddity.words()),
+        attack: &["T1583.001"],
     }
 }

@@ -7,7 +7,7 @@ mod text;
 
 pub use host::{Class, Host, Hosting, Scope};
 pub use idn::{to_ascii, to_unicode};
-pub use suffix::{public_suffix, registrable};
+pub use suffix::{is_delegated, public_suffix, registrable};
 pub use text::{NameError, refang};
 
 use std::{fmt, hash};

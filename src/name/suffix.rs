@@ -3,7 +3,6 @@
 /// The public suffix of a name in presentation form by the ICANN section of the Public Suffix List.
 ///
 /// Private rules (`netlify.app`) are climbed over until an ICANN rule or a bare top-level label is left. Empty for the root.
-#[inline]
 pub fn public_suffix(name: &str) -> &str {
     let mut rest = name;
     loop {
@@ -21,7 +20,6 @@ pub fn public_suffix(name: &str) -> &str {
 }
 
 /// The registrable domain: the public suffix plus one label. Empty where there is none.
-#[inline]
 pub fn registrable(name: &str) -> &str {
     let suffix = public_suffix(name);
     if suffix.is_empty() || suffix.len() == name.len() {
@@ -30,6 +28,11 @@ pub fn registrable(name: &str) -> &str {
     let head = &name[..name.len() - suffix.len() - 1];
     let start = head.rfind('.').map_or(0, |at| at + 1);
     &name[start..]
+}
+
+/// Whether a top-level label is delegated by the root, as far as the Public Suffix List knows.
+pub fn is_delegated(label: &str) -> bool {
+    psl::suffix(label.as_bytes()).is_some_and(|it| it.is_known())
 }
 
 #[cfg(test)]
@@ -48,5 +51,11 @@ mod tests {
         check("com", "");
         check("", "");
         check("printer.lan", "printer.lan");
+    }
+
+    #[test]
+    fn delegation_follows_the_list() {
+        assert!(is_delegated("com") && is_delegated("uk"));
+        assert!(!is_delegated("lan") && !is_delegated(""));
     }
 }

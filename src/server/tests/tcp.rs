@@ -196,3 +196,15 @@ async fn a_dripping_message_ends_it_all_the_same() {
     .await;
     assert!((5..=8).contains(&lasted), "{lasted}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_no_answers_is_cut_off() {
+    let (mut stream, serving, metrics) = connected().await;
+    let many: Vec<u8> = (0..500).flat_map(|id| framed(&query(id, "now.example"))).collect();
+    // Writes until the server, whose answers nobody takes, reads no more; then until it hangs up.
+    while stream.write_all(&many).await.is_ok() {}
+    serving.abort();
+    let totals = metrics.totals();
+    assert_eq!((totals.tcp_timed_out, totals.tcp_closed), (1, 1));
+    assert!(totals.responses >= 2000, "{totals:?}");
+}
