@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, Write},
+    io::{self, BufReader, Write as _},
     path::PathBuf,
     process::ExitCode,
 };
