@@ -30,6 +30,7 @@ fn proxy() -> Arc<Proxy> {
         recorder: Recorder::off(),
         metrics: Arc::new(Metrics::new()),
         cache_octets_max: 1 << 20,
+        seen: None,
         clock: (Instant::now(), 1_800_000_000),
     })
 }

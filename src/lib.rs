@@ -17,8 +17,8 @@
 //! # The parts
 //!
 //! Parts stand on floors; each uses lower floors only, and a test holds the code to it. From the ground up: [`name`] and
-//! [`metrics`]; [`dns`] and [`verdict`]; [`list`], [`lookalike`] and [`platform`]; [`policy`], [`cache`], [`upstream`]
-//! and [`event`]; [`proxy`]; [`server`]; [`config`]; [`app`]; [`cli`]. `ARCHITECTURE.md` draws them and gives the
+//! [`metrics`]; [`dns`] and [`verdict`]; [`list`], [`lookalike`] and [`platform`]; [`policy`], [`cache`],
+//! [`upstream`], [`event`] and [`seen`]; [`proxy`] and [`hunt`]; [`server`]; [`config`]; [`app`]; [`cli`]. `ARCHITECTURE.md` draws them and gives the
 //! reasons.
 
 pub mod app;
@@ -27,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod dns;
 pub mod event;
+pub mod hunt;
 pub mod list;
 pub mod lookalike;
 pub mod metrics;
@@ -34,6 +35,7 @@ pub mod name;
 pub mod platform;
 pub mod policy;
 pub mod proxy;
+pub mod seen;
 pub mod server;
 pub mod upstream;
 pub mod verdict;

@@ -37,7 +37,7 @@ pub fn offline_with(config: &Config, search_domains: Vec<String>) -> anyhow::Res
 }
 
 /// What the look-alike engine is built from.
-pub(super) fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Config {
+pub fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Config {
     let texts =
         |domains: &[crate::config::Domain]| domains.iter().map(ToString::to_string).collect();
     lookalike::Config {

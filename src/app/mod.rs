@@ -7,8 +7,9 @@ mod files;
 mod forwarding;
 mod lock;
 mod reload;
+mod remember;
 mod run;
 mod system;
 
-pub use build::{Offline, describe, offline, offline_with};
+pub use build::{Offline, describe, lookalike, offline, offline_with};
 pub use run::{Options, serve};

@@ -111,9 +111,10 @@ impl Reloader {
         if (&config.server.listen, config.server.workers)
             != (&self.config.server.listen, self.config.server.workers)
             || config.history != self.config.history
+            || config.seen != self.config.seen
         {
             tracing::warn!(
-                "`[server] listen`, `workers` and `[history]` take effect at the next start"
+                "`[server] listen`, `workers`, `[seen]` and `[history]` take effect at the next start"
             );
         }
         self.config = config;

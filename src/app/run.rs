@@ -6,6 +6,7 @@ use super::{
     forwarding::forwarding,
     lock::DataDir,
     reload::{self, Live, Reloader},
+    remember::Keeper,
     system::HostSystem,
 };
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     metrics::Metrics,
     policy::Knowledge,
     proxy::{Parts, Proxy, Router},
+    seen::Memory,
     server::{self, Access, Server},
     upstream::{Exchange, Names, Strategy, Url},
 };
@@ -139,6 +141,8 @@ struct Running {
     server: Server,
     proxy: Arc<Proxy>,
     writer: event::Writer,
+    /// Where what was asked here lately is remembered.
+    keeper: Option<Keeper>,
 }
 
 impl Running {
@@ -172,6 +176,7 @@ impl Running {
             Box::new(move |address| names.of(address)),
         )
         .context("cannot start the writer of events")?;
+        let (keeper, seen) = remembering(config, dir)?;
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(Parts {
             policy,
@@ -179,6 +184,7 @@ impl Running {
             recorder,
             metrics: Arc::clone(&metrics),
             cache_octets_max: CACHE_OCTETS_MAX,
+            seen,
             clock: (clock::monotonic(), clock::unix()),
         });
         let access = Arc::new(Access::new(&config.server.allow));
@@ -203,7 +209,7 @@ impl Running {
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
         let live = Live { proxy: Arc::clone(&proxy), router, access };
         Ok((
-            Self { server, proxy, writer },
+            Self { server, proxy, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system, watched),
         ))
     }
@@ -236,9 +242,24 @@ impl Running {
         if !self.writer.stop() {
             tracing::warn!("the disk is too slow: the last events are lost");
         }
+        if let Some(keeper) = self.keeper {
+            keeper.stop();
+        }
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// What was asked here lately, and who keeps it; nothing where that is off.
+fn remembering(
+    config: &Config,
+    dir: &DataDir,
+) -> anyhow::Result<(Option<Keeper>, Option<Arc<Memory>>)> {
+    if !config.seen.enabled {
+        return Ok((None, None));
+    }
+    let (keeper, memory) = Keeper::start(&dir.path)?;
+    Ok((Some(keeper), Some(memory)))
 }
 
 fn history(config: &Config, dir: &DataDir) -> event::Config {

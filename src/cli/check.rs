@@ -1,26 +1,26 @@
 //! `squint check`: verdict and reasons for names, from arguments or standard input, streaming.
 
-use super::{EXIT_BAD_INPUT, paint};
+use super::{
+    EXIT_BAD_INPUT,
+    names::{self, LINE_LEN_MAX},
+    paint,
+};
 use crate::{
     app,
     name::{self, Host, Name},
     policy::{self, Policy, PolicyId},
-    verdict::{Action, Verdict, json},
+    verdict::{Action, Seen, Verdict, json},
 };
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use std::{
     io::{self, BufRead as _, BufReader, BufWriter, Write},
-    net::IpAddr,
     path::PathBuf,
     process::ExitCode,
 };
 
 /// An action that matters was among the verdicts.
 const EXIT_FOUND: u8 = 1;
-
-/// Longest line read from standard input, in octets; a longer one is bad input.
-const LINE_LEN_MAX: usize = 4_096;
 
 #[derive(Args)]
 pub(super) struct Check {
@@ -114,14 +114,7 @@ impl<W: Write> Run<'_, W> {
     }
 
     fn name(&mut self, text: &str, place: &str, number: usize) -> anyhow::Result<()> {
-        let text = text.trim();
-        let plain = !text.contains(['[', '(', '{', '/', ':', '@', '?', '#']);
-        let refanged = if plain { None } else { Some(name::refang(text)) };
-        let text = refanged.as_deref().unwrap_or(text);
-        if text.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-            return self.complain(place, number, &format!("`{text}` is an address, not a name"));
-        }
-        match Name::parse(text) {
+        match names::parse(text) {
             Ok(name) => self.judge(&name),
             Err(error) => self.complain(place, number, &error.to_string()),
         }
@@ -130,7 +123,7 @@ impl<W: Write> Run<'_, W> {
     fn judge(&mut self, name: &Name) -> anyhow::Result<()> {
         let text = name.text();
         let host = policy::host(&self.policy.knowledge, &text, self.now);
-        let findings = policy::examine(&self.policy.knowledge, &host, self.now);
+        let findings = policy::examine(&self.policy.knowledge, &host, self.now, &Seen::UNKNOWN);
         let verdict = policy::decide(self.policy, PolicyId(0), name, &host, &findings);
         self.found |= verdict.action.changes_answer()
             || (self.check.fail_on == FailOn::Log && verdict.action == Action::Log);

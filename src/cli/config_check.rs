@@ -5,7 +5,7 @@ use std::{io::Write as _, path::Path, process::ExitCode};
 
 pub(super) fn run(file: Option<&Path>) -> anyhow::Result<ExitCode> {
     let found = config::find(file);
-    let config = found.load()?;
+    let config = found.check()?;
     let place = app::describe(&found);
     let mut out = anstream::stdout().lock();
     for warning in &config.warnings {

@@ -2,7 +2,9 @@
 
 mod check;
 mod config_check;
+mod names;
 mod paint;
+mod protect;
 
 use crate::app::{self, Options};
 use clap::{Args, Parser, Subcommand};
@@ -30,6 +32,9 @@ enum Command {
     Serve(Serve),
     /// Judge names and say why, without a running server.
     Check(check::Check),
+    /// Find out which domains to protect, and what that would flag.
+    #[command(subcommand)]
+    Protect(protect::Protect),
     /// Work with configuration files.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -72,6 +77,7 @@ pub fn run() -> ExitCode {
         })
         .map(|()| ExitCode::SUCCESS),
         Command::Check(it) => check::run(&it),
+        Command::Protect(it) => protect::run(&it),
         Command::Config(ConfigCommand::Check { file }) => config_check::run(file.as_deref()),
     };
     done.unwrap_or_else(|error| {

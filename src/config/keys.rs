@@ -41,6 +41,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// What sinkholed queries are answered with.
     pub sinkhole: Sinkhole,
+    /// Whether it is remembered which names were asked.
+    pub seen: Seen,
     /// What is recorded.
     pub history: History,
     /// Whom to ask about names under a suffix.
@@ -293,6 +295,14 @@ impl Default for Sinkhole {
     fn default() -> Self {
         Self { ipv4: Ipv4Addr::UNSPECIFIED, ipv6: Ipv6Addr::UNSPECIFIED, ttl_secs: 10 }
     }
+}
+
+/// `[seen]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seen {
+    /// Whether names asked in the last 30 days are remembered, so that new ones can be told.
+    pub enabled: bool,
 }
 
 /// `[history]`

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, ConfigErrors, load};
+use super::{Config, ConfigErrors, check, load};
 
 /// The file looked for in the working folder.
 pub const CONFIG_NAME: &str = "config.toml";
@@ -24,6 +24,14 @@ pub enum Found {
 }
 
 impl Found {
+    /// Reads it, and tries what its protected domains would flag besides.
+    pub fn check(&self) -> Result<Config, ConfigErrors> {
+        match self {
+            Self::File(path) => check(path),
+            Self::Defaults => Ok(Config::default()),
+        }
+    }
+
     /// Reads it.
     pub fn load(&self) -> Result<Config, ConfigErrors> {
         match self {

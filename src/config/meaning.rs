@@ -5,9 +5,10 @@ use std::{collections::HashMap, fs::File, hash::Hash, path::Path, slice};
 use super::{
     Config, Problem, Upstream,
     document::{Document, Step},
-    value::shown,
+    value::{Domain, shown},
 };
 use crate::{
+    hunt::Trial,
     list::{Kind, LISTS_MAX},
     name,
     platform::Allow,
@@ -62,6 +63,39 @@ pub(super) fn unreadable_lists(config: &Config, document: &Document<'_>) -> Vec<
             let hint = if list.path.exists() { "" } else { hint };
             told.push(document.error(&[Key("list"), At(at), Key("path")], message, hint));
         }
+    }
+    told
+}
+
+/// Protected domains that would flag more than `sites_max` sites in wide use.
+pub(super) fn wide_domains(
+    config: &Config,
+    document: &Document<'_>,
+    sites_max: usize,
+) -> Vec<Problem> {
+    let texts = |domains: &[Domain]| domains.iter().map(ToString::to_string).collect();
+    let protect = &config.protect;
+    if protect.domains.is_empty() {
+        return Vec::new();
+    }
+    let trial = Trial::new(texts(&protect.domains), texts(&protect.owned), config.lookalike.log);
+    let mut flagged: HashMap<String, Vec<&str>> = HashMap::new();
+    for (site, it) in trial.well_known() {
+        flagged.entry(it.target).or_default().push(site);
+    }
+    let mut told = Vec::new();
+    for (at, domain) in protect.domains.iter().enumerate() {
+        let Some(sites) = flagged.get(&**domain).filter(|it| it.len() > sites_max) else {
+            continue;
+        };
+        let shown = sites[..sites.len().min(3)].join(", ");
+        let message = format!(
+            "protecting `{domain}` would flag sites in wide use, {} of them: {shown}, …",
+            sites.len()
+        );
+        let key = [Key("protect"), Key("domains"), At(at)];
+        let hint = format!("`squint protect try {domain}` shows them");
+        told.push(document.warning(&key, message, &hint));
     }
     told
 }

@@ -15,7 +15,8 @@ mod wording;
 
 pub use differences::differences;
 pub use keys::{
-    Config, History, List, Lookalike, Platform, Protect, Route, Rule, Server, Sinkhole, Upstream,
+    Config, History, List, Lookalike, Platform, Protect, Route, Rule, Seen, Server, Sinkhole,
+    Upstream,
 };
 pub use locate::{CONFIG_NAME, CONFIG_SYSTEM, Found, data_dir, find};
 pub use problem::{ConfigErrors, Place, Problem, Severity};
@@ -23,6 +24,7 @@ pub use value::Domain;
 
 use std::{fs, path::Path};
 
+use crate::hunt::FLAGGED_MAX;
 use document::Document;
 
 /// Largest configuration file, in octets.
@@ -34,6 +36,17 @@ pub const FILE_LEN_MAX: u64 = 4 << 20;
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let text = read(path).map_err(|message| ConfigErrors::of_file(path, message))?;
     let (config, problems) = understand(&text, path, meaning::unreadable_lists);
+    finish(config, problems)
+}
+
+/// Reads a configuration file as [`load`] does, and warns of protected domains that resemble many sites in wide use.
+pub fn check(path: &Path) -> Result<Config, ConfigErrors> {
+    let text = read(path).map_err(|message| ConfigErrors::of_file(path, message))?;
+    let (config, problems) = understand(&text, path, |config, document| {
+        let mut told = meaning::unreadable_lists(config, document);
+        told.extend(meaning::wide_domains(config, document, FLAGGED_MAX));
+        told
+    });
     finish(config, problems)
 }
 

@@ -258,6 +258,21 @@ fn what_is_probably_not_meant_is_warned_about() {
 }
 
 #[test]
+fn protected_domains_that_resemble_many_sites_are_warned_about() {
+    let text = "[protect]\ndomains = ['squint-dns.net', 'wlkipedia.org']\n";
+    let warned = |sites_max| {
+        let (_, problems) = understand(text, Path::new("config.toml"), |config, document| {
+            meaning::wide_domains(config, document, sites_max)
+        });
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let [only] = &warned(0)[..] else { panic!("{:?}", warned(0)) };
+    assert!(only.starts_with("warning: config.toml:2:30: protect.domains: "), "{only}");
+    assert!(only.contains("wikipedia.") && only.contains("squint protect try"), "{only}");
+    assert_eq!(warned(FLAGGED_MAX), [""; 0]);
+}
+
+#[test]
 fn lists_must_be_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.toml");
@@ -306,7 +321,7 @@ fn differences_are_lines_of_a_file() {
 
 /// Lines of files, sound ones and others.
 fn line() -> impl Strategy<Value = String> {
-    let head = "(\\[[a-z]{0,4}\\]|\\[(server|lookalike|platform|protect|history)\\]|\\[\\[(list|rule)\\]\\])";
+    let head = "(\\[[a-z]{0,4}\\]|\\[(server|lookalike|platform|protect|seen|history)\\]|\\[\\[(list|rule)\\]\\])";
     let key =
         "(listen|workers|allow|domains|mode|log|block|name|path|kind|action|paas|[a-z._\"]{0,5})";
     let value = "([0-9]{1,3}|\"[a-zü.:*]{0,6}\"|\"(enforce|drop|allow|127\\.0\\.0\\.1:5[0-9])\"|true|\\[\"a\\.b\", \"c\\.[a-d]\"\\]|\\{ a = 1|\\PC{0,4})";

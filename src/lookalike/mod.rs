@@ -19,6 +19,7 @@
 //! Nothing walks over the protected domains: each technique turns the name into hashes of its pieces, so that a thousand
 //! domains cost what a hundred thousand cost. A name that matches nothing allocates nothing.
 
+mod ask;
 mod bitsquat;
 mod carried;
 mod combo;
@@ -50,6 +51,8 @@ mod words;
 
 #[cfg(test)]
 mod tests;
+
+pub use ask::{known_good, official_domains, words};
 
 use crate::{
     name::{Class, Host},

@@ -1,6 +1,6 @@
 //! Findings and rules in, verdict out: who may decide, in which order, and what the client gets.
 
-use super::{Findings, Group, Policy, PolicyId};
+use super::{Findings, Group, Policy, PolicyId, newness};
 use crate::{
     list,
     name::{Class, Host, Name, wire_text},
@@ -38,6 +38,7 @@ pub fn decide(
     let mut verdict = Verdict {
         platform: platform.to_owned(),
         tenant: tenant.to_owned(),
+        class: host.hosting.map(|it| it.class),
         valid_until: findings.valid_until,
         ..Verdict::PASS
     };
@@ -48,8 +49,13 @@ pub fn decide(
     let mut before = Vec::new();
     for (at, voice) in voices.into_iter().enumerate() {
         let overridden = at > deciding && enforced.is_some();
-        if voice.source == Source::Lookalike {
-            verdict.score = findings.score;
+        match voice.source {
+            Source::Lookalike => verdict.score = findings.score,
+            Source::Seen => {
+                verdict.score =
+                    voice.findings.iter().map(|it| it.score).fold(verdict.score, u8::max);
+            }
+            _ => (),
         }
         if at == deciding {
             verdict.action = voice.action;
@@ -103,10 +109,11 @@ fn voices(
     }
     voices.extend(found.block.map(|it| list_voice(policy, Source::List, it, name, host)));
     if covered != Some(Covered::Both) {
-        voices.extend(lookalike(group, findings));
+        voices.extend(lookalike(group, host, findings));
     }
     if covered.is_none() && !privileged {
         voices.extend(platform(group, host, findings));
+        voices.extend(new(group, findings));
     }
     voices
 }
@@ -155,8 +162,13 @@ fn entry(technique: Technique, target: String, host: &Host<'_>, why: String) -> 
     Finding { technique, target, matched: host.name.to_owned(), score: 0, why, attack: &[] }
 }
 
-fn lookalike(group: &Group, findings: &Findings) -> Option<Voice> {
+fn lookalike(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voice> {
+    let mut told = findings.lookalike.clone();
     let action = match findings.score {
+        score if score >= group.block && is_only_carried(group, findings) => {
+            told.push(newness::carried(findings, host));
+            Action::Log
+        }
         score if score >= group.block => Action::Sinkhole,
         score if score >= group.log => Action::Log,
         _ => return None,
@@ -165,11 +177,30 @@ fn lookalike(group: &Group, findings: &Findings) -> Option<Voice> {
         source: Source::Lookalike,
         mode: group.lookalike,
         action,
-        findings: findings.lookalike.clone(),
+        findings: told,
         rule: String::new(),
         matched_len: 0,
     };
     (group.lookalike != Mode::Off && !findings.lookalike.is_empty()).then_some(voice)
+}
+
+/// Whether a search suffix of this network explains everything that would be sinkholed.
+fn is_only_carried(group: &Group, findings: &Findings) -> bool {
+    let explained = |it: &Finding| newness::is_carrying(it) || it.score < group.block;
+    !findings.carrier.is_empty() && findings.lookalike.iter().all(explained)
+}
+
+/// What is new here is worth a look and no more, whatever the mode.
+fn new(group: &Group, findings: &Findings) -> Option<Voice> {
+    let finding = findings.new.clone().filter(|it| it.score >= group.log)?;
+    (group.lookalike != Mode::Off).then(|| Voice {
+        source: Source::Seen,
+        mode: Mode::Monitor,
+        action: Action::Log,
+        findings: vec![finding],
+        rule: String::new(),
+        matched_len: 0,
+    })
 }
 
 fn platform(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voice> {

@@ -5,10 +5,14 @@
 //! when only rules moved, stored findings stay and only the rule look-up is repeated.
 
 mod decide;
+mod newness;
+mod random;
 mod rules;
 mod silence;
 
 pub use decide::decide;
+pub use newness::is_random;
+pub use random::looks_random;
 pub use rules::{OwnRules, Rules};
 pub use silence::silence;
 
@@ -17,7 +21,7 @@ use crate::{
     lookalike::Engine,
     name::{Class, Host, Name},
     platform::{self, Platforms},
-    verdict::{Action, Finding, Mode, Verdict},
+    verdict::{Action, Finding, Mode, Seen, Verdict},
 };
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
@@ -101,6 +105,10 @@ pub struct Findings {
     pub lookalike: Vec<Finding>,
     /// The platform finding.
     pub platform: Option<Finding>,
+    /// What a name alone does not tell: it is new here, and of a suspicious make.
+    pub new: Option<Finding>,
+    /// The registrable domain that this network uses as a search suffix; empty where it does not.
+    pub carrier: String,
     /// Unix time in seconds at which time alone may change these findings.
     pub valid_until: u64,
 }
@@ -113,7 +121,10 @@ impl Findings {
 
     /// Whether nothing was found, for good.
     pub fn is_clean(&self) -> bool {
-        self.lookalike.is_empty() && self.platform.is_none() && self.valid_until == u64::MAX
+        self.lookalike.is_empty()
+            && self.platform.is_none()
+            && self.new.is_none()
+            && self.valid_until == u64::MAX
     }
 }
 
@@ -126,21 +137,24 @@ pub fn host<'a>(knowledge: &Knowledge, text: &'a str, now: u64) -> Host<'a> {
     Host { hosting: knowledge.platforms.find(text, today), ..Host::new(text) }
 }
 
-/// Asks the knowledge about a name.
-pub fn examine(knowledge: &Knowledge, host: &Host<'_>, now: u64) -> Findings {
+/// Asks the knowledge about a name; `seen` is what the network remembers of it, [`Seen::UNKNOWN`] where nobody remembers.
+pub fn examine(knowledge: &Knowledge, host: &Host<'_>, now: u64, seen: &Seen) -> Findings {
     let mut lookalike = Vec::new();
     let score = knowledge.engine.judge(host, &mut lookalike);
     // An entry of simulated phishing ages by the day.
     let ages = host.hosting.is_some_and(|it| it.class == Class::SimulatedPhishing);
     let valid_until = if ages { (now / DAY_SECS + 1) * DAY_SECS } else { u64::MAX };
-    Findings { score, lookalike, platform: platform::finding(host), valid_until }
+    let platform = platform::finding(host);
+    let mut findings = Findings { score, lookalike, platform, valid_until, ..Findings::default() };
+    newness::add(&knowledge.engine, host, now, seen, &mut findings);
+    findings
 }
 
-/// Judges a name under a policy. `now` is Unix time in seconds.
+/// Judges a name under a policy, as a network without memory does. `now` is Unix time in seconds.
 pub fn judge(policy: &Policy, id: PolicyId, name: &Name, now: u64) -> Verdict {
     let text = name.text();
     let host = host(&policy.knowledge, &text, now);
-    let findings = examine(&policy.knowledge, &host, now);
+    let findings = examine(&policy.knowledge, &host, now, &Seen::UNKNOWN);
     decide(policy, id, name, &host, &findings)
 }
 

@@ -12,7 +12,7 @@ pub fn silence(reason: &Reason, host: &Host<'_>) -> String {
     match reason.source {
         Source::Rule | Source::Allow | Source::SimulatedPhishing => String::new(),
         Source::List => format!("[[rule]]\nname = \"{}\"\naction = \"pass\"", host.name),
-        Source::Platform | Source::Lookalike => match platform::allow_entry(host) {
+        Source::Platform | Source::Lookalike | Source::Seen => match platform::allow_entry(host) {
             Some(entry) => format!("[platform] allow = [\"{entry}\"]"),
             None if host.registrable.is_empty() => format!("[protect] owned = [\"{}\"]", host.name),
             None => format!("[protect] owned = [\"{}\"]", host.registrable),

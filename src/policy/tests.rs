@@ -4,10 +4,13 @@ use super::*;
 use crate::{
     list::{Index, Kind, List},
     platform::Allow,
-    verdict::{Finding, Reason, Source, Technique},
+    verdict::{Finding, Novelty, Reason, Source, Technique},
 };
 
 const LOOKALIKE: &str = "paypal-login.example";
+
+/// A day within reach of the last-seen dates of simulated phishing.
+const NOW: u64 = 1_788_000_000;
 
 fn finding(technique: Technique) -> Finding {
     Finding {
@@ -20,6 +23,7 @@ fn finding(technique: Technique) -> Finding {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Case {
     name: &'static str,
     score: u8,
@@ -29,6 +33,8 @@ struct Case {
     block: Option<(&'static str, Mode)>,
     allow: Option<&'static str>,
     tenants: &'static [&'static str],
+    technique: Technique,
+    seen: Seen,
 }
 
 const CASE: Case = Case {
@@ -40,6 +46,8 @@ const CASE: Case = Case {
     block: None,
     allow: None,
     tenants: &[],
+    technique: Technique::Combo,
+    seen: Seen::UNKNOWN,
 };
 
 fn verdict(case: &Case) -> Verdict {
@@ -95,12 +103,11 @@ fn verdict(case: &Case) -> Verdict {
     };
     let name = Name::parse(case.name).unwrap();
     let text = name.text();
-    // A day within reach of the last-seen dates of simulated phishing.
-    let now = 1_788_000_000;
-    let host = host(&policy.knowledge, &text, now);
-    let mut findings = examine(&policy.knowledge, &host, now);
+    let host = host(&policy.knowledge, &text, NOW);
+    let mut findings = examine(&policy.knowledge, &host, NOW, &Seen::UNKNOWN);
     findings.score = case.score;
-    findings.lookalike = if case.score > 0 { vec![finding(Technique::Combo)] } else { Vec::new() };
+    findings.lookalike = if case.score > 0 { vec![finding(case.technique)] } else { Vec::new() };
+    newness::add(&policy.knowledge.engine, &host, NOW, &case.seen, &mut findings);
     decide(&policy, PolicyId(0), &name, &host, &findings)
 }
 
@@ -213,4 +220,76 @@ fn every_reason_can_be_silenced() {
         "[[rule]]\nname = \"a.paypal-login.example\"\naction = \"pass\""
     );
     assert_eq!(silence(&reason(Source::Rule), &host), "");
+}
+
+/// Everything is new, and the day ends in an hour.
+const NEW: Seen = Seen {
+    name: Novelty::New,
+    registrable: Novelty::New,
+    tenant: Novelty::New,
+    valid_until: NOW + 3_600,
+    ..Seen::UNKNOWN
+};
+
+#[test]
+fn a_random_domain_is_logged_while_it_is_new() {
+    let random = Case { name: "www.qx7zkvbn.top", seen: NEW, lookalike: Mode::Enforce, ..CASE };
+    check(&random, Action::Log, Action::Log, &["seen"]);
+    let found = verdict(&random);
+    assert_eq!((found.score, found.valid_until), (50, NOW + 3_600));
+    assert!(found.why().contains("`qx7zkvbn.top` was first asked here today"), "{}", found.why());
+    let quiet = |case: Case| check(&case, Action::Pass, Action::Pass, &[]);
+    quiet(Case { name: "www.greenhouse.top", ..random });
+    quiet(Case { name: "www.qx7zkvbn.com", ..random });
+    quiet(Case { lookalike: Mode::Off, ..random });
+    for registrable in [Novelty::Known, Novelty::Unknown] {
+        let known = Case { seen: Seen { registrable, ..NEW }, ..random };
+        quiet(known);
+    }
+    assert_eq!(verdict(&Case { seen: Seen::UNKNOWN, ..random }), Verdict::PASS);
+}
+
+#[test]
+fn a_new_tenant_is_logged_right_after_a_shortener() {
+    let seen = Seen { after_shortener: true, ..NEW };
+    let case = Case { name: "fresh.sharepoint.com", seen, ..CASE };
+    check(&case, Action::Log, Action::Log, &["seen"]);
+    assert!(verdict(&case).why().contains("URL shortener"), "{}", verdict(&case).why());
+    let silent = Case { tenants: &["fresh.sharepoint.com"], ..case };
+    check(&silent, Action::Pass, Action::Pass, &[]);
+    check(&Case { seen: NEW, ..case }, Action::Pass, Action::Pass, &[]);
+    let logged = Case { name: "fresh.netlify.app", ..case };
+    check(&logged, Action::Log, Action::Log, &["platform", "seen"]);
+}
+
+#[test]
+fn a_new_look_alike_says_so() {
+    let case = Case { score: 90, seen: NEW, ..CASE };
+    assert_eq!(verdict(&case).why(), "because; first asked here today");
+    assert_eq!(verdict(&case).valid_until, NOW + 3_600);
+    let known = Case { seen: Seen { name: Novelty::Known, ..NEW }, ..case };
+    assert_eq!((verdict(&known).why(), verdict(&known).valid_until), ("because", u64::MAX));
+}
+
+#[test]
+fn what_a_search_suffix_carries_is_logged() {
+    let seen = Seen { search_suffix: true, name: Novelty::Known, ..NEW };
+    let technique = Technique::Embedding;
+    let case = Case {
+        name: "paypal.com.corp-suffix.net",
+        score: 95,
+        lookalike: Mode::Enforce,
+        technique,
+        seen,
+        ..CASE
+    };
+    check(&case, Action::Log, Action::Log, &["lookalike", "lookalike"]);
+    let found = verdict(&case);
+    let carried = &found.reasons[1].finding;
+    assert_eq!((carried.technique, &*carried.target), (Technique::Carried, "corp-suffix.net"));
+    assert_eq!((found.score, found.valid_until), (95, NOW + 60));
+    let sinkholed = |case: Case| check(&case, Action::Sinkhole, Action::Sinkhole, &["lookalike"]);
+    sinkholed(Case { seen: Seen { search_suffix: false, ..seen }, ..case });
+    sinkholed(Case { technique: Technique::Homograph, ..case });
+    check(&Case { score: 60, ..case }, Action::Log, Action::Log, &["lookalike"]);
 }

@@ -15,10 +15,11 @@ use crate::{
     dns::{Answer, Client, Ede, Facts, Query},
     event::Recorder,
     metrics::Metrics,
-    name::{Host, Name},
+    name::{Class, Host, Name},
     policy::{self, Findings, Policy, PolicyId},
+    seen::Memory,
     upstream::ForwardError,
-    verdict::Verdict,
+    verdict::{Seen, Verdict},
 };
 pub use router::{Plan, PlanError, Route, Router};
 pub use special::{Bypass, private_reverse_zones};
@@ -66,6 +67,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Octets that the answer cache may hold.
     pub cache_octets_max: u64,
+    /// What was asked here lately; `None` where that is not remembered.
+    pub seen: Option<Arc<Memory>>,
     /// A moment on the monotonic clock, and the same moment in Unix seconds.
     pub clock: (Instant, u64),
 }
@@ -78,6 +81,7 @@ pub struct Proxy {
     router: Arc<Router>,
     fetches: Fetches,
     special: Special,
+    seen: Option<Arc<Memory>>,
     recorder: Recorder,
     metrics: Arc<Metrics>,
     clock: (Instant, u64),
@@ -99,6 +103,7 @@ impl Proxy {
             router: parts.router,
             fetches: Fetches::default(),
             special: Special::new(),
+            seen: parts.seen,
             recorder: parts.recorder,
             metrics: parts.metrics,
             clock: parts.clock,
@@ -153,7 +158,7 @@ impl Proxy {
             Slot::Empty => {
                 match entry.as_ref().filter(|it| it.is_clean_under(policy.knowledge.generation)) {
                     Some(entry) => {
-                        let judged = self.judged(&policy, id, query, now, true);
+                        let judged = self.judged(&policy, id, query, now, true, &Seen::UNKNOWN);
                         self.mark(entry, &policy, id, &judged);
                         judged.verdict
                     }
@@ -161,6 +166,11 @@ impl Proxy {
                 }
             }
         };
+        if verdict.class == Some(Class::Shortener)
+            && let Some(memory) = &self.seen
+        {
+            memory.shortener(client.address.ip(), self.unix(now));
+        }
         let exit =
             Exit { proxy: self, policy: &policy, query, client, received: now, verdict: &verdict };
         if verdict.applied.changes_answer() {
@@ -203,7 +213,8 @@ impl Proxy {
         let held = self.answers.get(&key);
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
-        let judged = self.judged(&policy, id, query, received, known_clean);
+        let seen = self.meet(&policy, query, client, received);
+        let judged = self.judged(&policy, id, query, received, known_clean, &seen);
         let exit = Exit { verdict: &judged.verdict, ..unjudged };
         if judged.verdict.applied.changes_answer() {
             return exit.made(received, out);
@@ -236,6 +247,14 @@ impl Proxy {
         }
     }
 
+    /// What is remembered of a name on this network; from now on it is.
+    fn meet(&self, policy: &Policy, query: &Query<'_>, client: &Client, now: Instant) -> Seen {
+        let Some(memory) = &self.seen else { return Seen::UNKNOWN };
+        let (text, unix) = (query.name.text(), self.unix(now));
+        let host = policy::host(&policy.knowledge, &text, unix);
+        memory.meet(&policy.knowledge.engine, &host, client.address.ip(), unix)
+    }
+
     /// The verdict on a name, remembered or made now.
     ///
     /// `known_clean` says that nothing was found about the name under this generation of knowledge: only rules are looked up.
@@ -246,6 +265,7 @@ impl Proxy {
         query: &Query<'_>,
         now: Instant,
         known_clean: bool,
+        seen: &Seen,
     ) -> Judged {
         let unix = self.unix(now);
         let name = &query.name;
@@ -257,7 +277,7 @@ impl Proxy {
         let findings = if known_clean {
             Arc::clone(&self.no_findings)
         } else {
-            self.findings(policy, name, &host, unix)
+            self.findings(policy, name, &host, unix, seen)
         };
         let verdict = policy::decide(policy, id, name, &host, &findings);
         let clean = findings.is_clean();
@@ -270,14 +290,21 @@ impl Proxy {
     }
 
     /// What knowledge says of a name, remembered or asked now.
-    fn findings(&self, policy: &Policy, name: &Name, host: &Host<'_>, unix: u64) -> Arc<Findings> {
+    fn findings(
+        &self,
+        policy: &Policy,
+        name: &Name,
+        host: &Host<'_>,
+        unix: u64,
+        seen: &Seen,
+    ) -> Arc<Findings> {
         let generation = policy.knowledge.generation;
         if let Some(findings) =
             self.verdicts.findings(name, generation).filter(|it| unix < it.valid_until)
         {
             return findings;
         }
-        let findings = Arc::new(policy::examine(&policy.knowledge, host, unix));
+        let findings = Arc::new(policy::examine(&policy.knowledge, host, unix, seen));
         if !findings.is_clean() {
             self.verdicts.insert_findings(name, generation, Arc::clone(&findings));
         }

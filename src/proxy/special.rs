@@ -145,10 +145,14 @@ impl Special {
             Kind::Nodata => Answer::negative(query, Rcode::NOERROR, owner, TTL_SECS),
             Kind::Nxdomain => Answer::negative(query, Rcode::NXDOMAIN, owner, TTL_SECS),
             // Such a name does not leave, whatever happens here.
-            Kind::Zone => self
-                .zone_answer(query)
-                .await
-                .unwrap_or_else(|| Answer::empty(query, Rcode::SERVFAIL)),
+            Kind::Zone => match self.zone_answer(query).await {
+                // Every name under `localhost` exists; hickory's wildcards forget that for types they do not hold.
+                Some(answer) if answer.rcode() == Rcode::NXDOMAIN && is_localhost(query) => {
+                    Answer::negative(query, Rcode::NOERROR, owner, TTL_SECS)
+                }
+                Some(answer) => answer,
+                None => Answer::empty(query, Rcode::SERVFAIL),
+            },
         }
     }
 
@@ -165,6 +169,10 @@ impl Special {
         let octets = std::mem::take(&mut *reply.0.lock().unwrap_or_else(PoisonError::into_inner));
         Answer::from_reply(&octets, 0, name, qtype, qclass).ok()
     }
+}
+
+fn is_localhost(query: &Query<'_>) -> bool {
+    query.name.labels().last() == Some(b"localhost")
 }
 
 /// Whether a query about a special-use suffix itself is for its parent to answer: the `arpa` zones are delegated, and

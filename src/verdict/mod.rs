@@ -2,9 +2,12 @@
 
 mod finding;
 pub mod json;
+mod seen;
 
 pub use finding::{Finding, Technique};
+pub use seen::{Novelty, Seen};
 
+use crate::name::Class;
 use std::{fmt, str};
 
 /// What is done with a query.
@@ -116,6 +119,8 @@ pub enum Source {
     Lookalike,
     /// The platform table.
     Platform,
+    /// The memory of what was asked on this network.
+    Seen,
 }
 
 impl Source {
@@ -128,6 +133,7 @@ impl Source {
             Self::List => "list",
             Self::Lookalike => "lookalike",
             Self::Platform => "platform",
+            Self::Seen => "seen",
         }
     }
 }
@@ -160,6 +166,8 @@ pub struct Verdict {
     pub platform: String,
     /// The tenant of that platform; empty where none.
     pub tenant: String,
+    /// What kind of platform it is.
+    pub class: Option<Class>,
     /// The list and line that decided (`malware:1207`); empty where none did.
     pub rule: String,
     /// Octets of the qname's suffix that the deciding rule or entry matched; 0 where the whole name was judged.
@@ -178,6 +186,7 @@ impl Verdict {
         reasons: Vec::new(),
         platform: String::new(),
         tenant: String::new(),
+        class: None,
         rule: String::new(),
         matched_len: 0,
         valid_until: u64::MAX,
