@@ -1,7 +1,6 @@
 //! What it costs to tell a new name from a known one, on a verdict miss: the memory holds a month of 100,000 entries a day.
 //! Each turn asks for and notes a name, its registrable domain, and counts what it carries. A user would otherwise keep the
 //! names in a hash set, which is measured beside it and takes some fifty times the memory.
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use squint::{
