@@ -1,7 +1,6 @@
 //! The answer path without sockets: a parsed query in, octets out, from memory.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot set itself up should stop there")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock where a front would")]
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use squint::{
@@ -9,8 +8,8 @@ use squint::{
     dns::{Client, Query, Transport},
     event::Recorder,
     metrics::Metrics,
-    proxy::{Now, Parts, Proxy},
-    upstream::{Exchange, Strategy, Upstreams},
+    proxy::{Now, Parts, Plan, Proxy, Router},
+    upstream::{Exchange, Strategy},
 };
 use std::{hint::black_box, net::Ipv4Addr, path::Path, sync::Arc, time::Instant};
 
@@ -27,7 +26,7 @@ fn proxy() -> Arc<Proxy> {
     let exchange = Exchange::start().unwrap();
     Proxy::new(Parts {
         policy: Arc::new(policy),
-        upstreams: Arc::new(Upstreams::new(exchange, &[], Strategy::default()).unwrap()),
+        router: Router::new(exchange, Strategy::default(), &Plan::default()).unwrap(),
         recorder: Recorder::off(),
         metrics: Arc::new(Metrics::new()),
         cache_octets_max: 1 << 20,

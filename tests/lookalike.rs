@@ -1,5 +1,4 @@
 //! The look-alike engine on the names in `tests/data`, with floors at what was reached.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up should stop there")]
 
 #[path = "../examples/quality/measure.rs"]
 mod measure;
@@ -31,8 +30,8 @@ fn detection_holds() {
         assert!(off.all > 500, "{file} holds {} sites", off.all);
         assert!(blocked >= block && logged >= log, "{file}: {blocked:.1} / {logged:.1} %");
     };
-    check("phishing/discord_nikolaischunk_2024.tsv", 15.0, 29.0);
-    check("phishing/durablenapkin_2026.tsv", 3.0, 5.0);
+    check("phishing/discord_nikolaischunk_2024.tsv", 18.0, 45.0);
+    check("phishing/durablenapkin_2026.tsv", 2.5, 5.0);
 }
 
 #[test]
@@ -79,19 +78,23 @@ fn names_in_other_scripts_are_judged_like_a_browser_does() {
 }
 
 #[test]
-fn carried_names_stay_silent() {
+fn carried_names_stay_silent_and_imitations_of_carrying_do_not() {
+    let search_domains = vec!["corp.example".to_owned()];
+    let engine = Engine::new(&Config { search_domains, ..Config::default() });
     let text = std::fs::read_to_string(data("carried.txt")).unwrap();
-    let carried: Vec<&str> = text.lines().filter(|it| !it.starts_with('#')).collect();
-    assert!(carried.len() >= 200);
-    for name in carried {
+    let (mut carried, mut wrong) = (0, Vec::new());
+    for line in text.lines().filter(|it| !it.starts_with('#')) {
+        let (kind, name) = line.split_once('\t').unwrap();
         let mut found = Vec::new();
-        let score = ENGINE.judge(&host(name), &mut found);
-        assert!(score == 0 && found.is_empty(), "{name}: {score} {found:?}");
+        let score = engine.judge(&host(name), &mut found);
+        let as_expected = match kind {
+            "evil" => score >= measure::BLOCK,
+            _ => found.is_empty(),
+        };
+        carried += usize::from(kind != "evil");
+        if !as_expected {
+            wrong.push(format!("{kind} {name}: {score}"));
+        }
     }
-    for name in
-        ["paypal.com.evil.example", "www.paypal.com.evil.example", "amazon.co.jp.evil.example"]
-    {
-        let score = ENGINE.judge(&host(name), &mut Vec::new());
-        assert!(score >= measure::BLOCK, "{name}: {score}");
-    }
+    assert!(carried >= 200 && wrong.is_empty(), "{carried}: {wrong:#?}");
 }

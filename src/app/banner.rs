@@ -13,16 +13,19 @@ pub(super) struct Facts<'a> {
     pub(super) listening: &'a [SocketAddr],
     pub(super) forwarding: &'a [Url],
     pub(super) of_system: bool,
+    pub(super) explicit: &'a [String],
     pub(super) policy: &'a Policy,
     pub(super) reports: &'a [Report],
     pub(super) file: &'a str,
     pub(super) history: Option<&'a Path>,
 }
 
-pub(super) fn print(facts: &Facts<'_>) -> io::Result<()> {
+pub(super) fn print(facts: &Facts<'_>) {
     let mut out = io::stdout().lock();
-    out.write_all(lines(facts, &server::reachable_addresses()).as_bytes())?;
-    out.flush()
+    // A server serves whether or not anybody reads its first words.
+    let _gone = out
+        .write_all(lines(facts, &server::reachable_addresses()).as_bytes())
+        .and_then(|()| out.flush());
 }
 
 /// URLs in one line.
@@ -41,6 +44,9 @@ fn lines(facts: &Facts<'_>, reachable: &[IpAddr]) -> String {
     line("listening", &format!("{} (UDP and TCP)", listening.join(" ")));
     let whose = if facts.of_system { " (the system's resolvers)" } else { "" };
     line("forwarding", &format!("{}{whose}", urls(facts.forwarding)));
+    for it in facts.explicit {
+        line("as if", &it.replace('\n', "\n              "));
+    }
     let group = &facts.policy.groups[0];
     let protected = facts.policy.knowledge.engine.protected_count();
     line(

@@ -33,6 +33,9 @@ fn pid_note(pid: Option<u32>) -> String {
     pid.map_or_else(String::new, |it| format!(" (process {it})"))
 }
 
+/// The file that is locked.
+const LOCK: &str = "lock";
+
 /// A data directory held by this process until dropped.
 #[derive(Debug)]
 pub(super) struct DataDir {
@@ -49,7 +52,12 @@ impl DataDir {
         if !path.is_dir() {
             DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         }
-        fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(unusable)?;
+        // A directory that others use as well, `/tmp` say, keeps its mode; the files in it are 0600 all the same.
+        let is_own =
+            path.join(LOCK).exists() || fs::read_dir(path).map_err(unusable)?.next().is_none();
+        if is_own {
+            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(unusable)?;
+        }
         let mut options = OpenOptions::new();
         let mut lock = options
             .read(true)
@@ -57,7 +65,7 @@ impl DataDir {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(path.join("lock"))
+            .open(path.join(LOCK))
             .map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => (),

@@ -4,6 +4,7 @@ mod banner;
 mod build;
 mod clock;
 mod files;
+mod forwarding;
 mod lock;
 mod reload;
 mod remember;

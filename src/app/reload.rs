@@ -1,20 +1,24 @@
 //! Reload: a new policy swapped whole, or the old one kept with a reason in the log.
 
-use super::{build, files::Watched, run::Options, system::HostSystem};
+use super::{build, files::Watched, forwarding::forwarding, run::Options, system::HostSystem};
 use crate::{
     config::{self, Config, Found},
+    lookalike,
     policy::{Knowledge, Policy},
-    proxy::Proxy,
+    proxy::{Proxy, Router},
     server::Access,
-    upstream::Upstreams,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// What a reload reaches into.
 #[derive(Clone)]
 pub(super) struct Live {
     pub(super) proxy: Arc<Proxy>,
-    pub(super) upstreams: Arc<Upstreams>,
+    pub(super) router: Arc<Router>,
     pub(super) access: Arc<Access>,
 }
 
@@ -25,6 +29,8 @@ pub(super) struct Reloader {
     live: Live,
     system: HostSystem,
     watched: Watched,
+    /// What the look-alike engine in force was built from.
+    engine_of: lookalike::Config,
 }
 
 impl Reloader {
@@ -36,13 +42,19 @@ impl Reloader {
         system: HostSystem,
         watched: Watched,
     ) -> Self {
-        Self { options, config, live, system, watched }
+        let engine_of = build::lookalike(&config, system.search_domains());
+        Self { options, config, live, system, watched, engine_of }
     }
 
     /// The turn of every second: files and the system's resolvers.
     pub(super) async fn look(mut self) -> Self {
-        if self.system.changed() && self.config.upstream.servers.is_empty() {
-            self.follow_system();
+        if self.system.changed() {
+            if build::lookalike(&self.config, self.system.search_domains()) != self.engine_of {
+                return self.reload("the host's search domains changed").await;
+            }
+            if self.config.upstream.servers.is_empty() {
+                self.follow_system();
+            }
         }
         if self.watched.changed() { self.reload("a file changed").await } else { self }
     }
@@ -50,12 +62,14 @@ impl Reloader {
     /// Reads everything again. Reading and building happen beside the running policy, off the asynchronous threads.
     pub(super) async fn reload(self, why: &'static str) -> Self {
         let built = tokio::task::spawn_blocking(move || self.reload_here(why));
-        built.await.expect("a reload reports its errors and does not panic")
+        built.await.expect("a reload catches its panics")
     }
 
     fn reload_here(mut self, why: &str) -> Self {
         // Whatever changes from here on is seen by the next look.
-        match self.rebuild() {
+        let rebuilt = panic::catch_unwind(AssertUnwindSafe(|| self.rebuild()))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("reading it again panicked; this is a bug")));
+        match rebuilt {
             Ok(policy) => {
                 let (lists, entries) = (self.config.lists.len(), policy.rules.index.len());
                 tracing::info!(
@@ -75,25 +89,25 @@ impl Reloader {
         watch_lists(&mut watched, &config);
         self.watched = watched;
         let old = self.live.proxy.policy();
-        let search = self.system.search_domains();
-        let wanted = build::lookalike(&config, search.clone());
-        let knowledge = if wanted == build::lookalike(&self.config, search) {
+        let wanted = build::lookalike(&config, self.system.search_domains());
+        let knowledge = if wanted == self.engine_of {
             Arc::clone(&old.knowledge)
         } else {
             Arc::new(Knowledge {
                 generation: old.knowledge.generation + 1,
-                engine: crate::lookalike::Engine::new(&wanted),
+                engine: lookalike::Engine::new(&wanted),
                 platforms: old.knowledge.platforms,
             })
         };
         let (rules, _reports) = build::rules(&config)?;
         let policy = build::policy(&config, knowledge, Arc::new(rules), old.generation + 1);
-        let servers = self.system.servers(&config)?;
-        self.live.upstreams.replace(&servers)?;
+        let forwarding = forwarding(&config, &self.system)?;
+        self.live.router.follow(&forwarding.plan)?;
         self.live.access.set_allow(&config.server.allow);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
+        forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
         if (&config.server.listen, config.server.workers)
             != (&self.config.server.listen, self.config.server.workers)
             || config.history != self.config.history
@@ -104,18 +118,16 @@ impl Reloader {
             );
         }
         self.config = config;
+        self.engine_of = wanted;
         Ok(Arc::new(policy))
     }
 
     fn follow_system(&mut self) {
-        match self
-            .system
-            .servers(&self.config)
-            .and_then(|it| Ok(self.live.upstreams.replace(&it)?))
-        {
+        let forwarding = forwarding(&self.config, &self.system);
+        match forwarding.and_then(|it| Ok(self.live.router.follow(&it.plan)?)) {
             Ok(()) => tracing::info!(
                 "the system's resolvers changed: forwarding to {}",
-                super::banner::urls(&self.live.upstreams.urls())
+                super::banner::urls(&self.live.router.servers())
             ),
             Err(error) => {
                 tracing::warn!("the system's resolvers changed, the last good ones stay: {error:#}")

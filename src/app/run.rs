@@ -3,6 +3,7 @@
 use super::{
     banner, build, clock,
     files::Watched,
+    forwarding::forwarding,
     lock::DataDir,
     reload::{self, Live, Reloader},
     remember::Keeper,
@@ -13,10 +14,10 @@ use crate::{
     event,
     metrics::Metrics,
     policy::Knowledge,
-    proxy::{Parts, Proxy},
+    proxy::{Parts, Proxy, Router},
     seen::Memory,
     server::{self, Access, Server},
-    upstream::{Exchange, Names, Strategy, Upstreams, Url},
+    upstream::{Exchange, Names, Strategy, Url},
 };
 use anyhow::Context as _;
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
@@ -31,6 +32,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Names that the host itself gives to addresses.
 const HOSTS: &str = "/etc/hosts";
+
+/// How long a stop waits for fetches that no client waits for any more.
+const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 
 /// How often files and the system's resolvers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -150,7 +154,7 @@ impl Running {
         watched: Watched,
     ) -> anyhow::Result<(Self, Reloader)> {
         let mut system = HostSystem::read(&config.server.listen);
-        let urls = system.servers(config)?;
+        let forwarding = forwarding(config, &system)?;
         let knowledge = Arc::new(Knowledge {
             generation: 1,
             engine: crate::lookalike::Engine::new(&build::lookalike(
@@ -162,8 +166,9 @@ impl Running {
         let (rules, reports) = build::rules(config)?;
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
         let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
-        let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::default())?);
-        let names = Names::start(Arc::clone(&upstreams), HOSTS.into());
+        let router = Router::new(exchange, Strategy::default(), &forwarding.plan)?;
+        let asked = Arc::clone(&router);
+        let names = Names::start(move |name| asked.upstreams(name), HOSTS.into());
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let (recorder, writer) = event::start(
             history(config, dir),
@@ -175,7 +180,7 @@ impl Running {
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(Parts {
             policy,
-            upstreams: Arc::clone(&upstreams),
+            router: Arc::clone(&router),
             recorder,
             metrics: Arc::clone(&metrics),
             cache_octets_max: CACHE_OCTETS_MAX,
@@ -193,14 +198,16 @@ impl Running {
         system.set_own(server.addresses());
         banner::print(&banner::Facts {
             listening: server.addresses(),
-            forwarding: &urls,
+            forwarding: &forwarding.plan.servers,
+            explicit: &forwarding.explicit,
             of_system: config.upstream.servers.is_empty(),
             policy: &proxy.policy(),
             reports: &reports,
             file: &build::describe(&config::find(options.config.as_deref())),
             history: config.history.enabled.then_some(dir.path.as_path()),
-        })?;
-        let live = Live { proxy: Arc::clone(&proxy), upstreams, access };
+        });
+        forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
+        let live = Live { proxy: Arc::clone(&proxy), router, access };
         Ok((
             Self { server, proxy, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system, watched),
@@ -227,6 +234,10 @@ impl Running {
         if stopped.unanswered > 0 {
             tracing::warn!("{} queries were still without an answer", stopped.unanswered);
         }
+        if tokio::time::timeout(DRAIN_WITHIN, self.proxy.drained()).await.is_err() {
+            tracing::warn!("some upstreams were still being asked");
+        }
+        report_counters(&self.proxy);
         drop(self.proxy);
         if !self.writer.stop() {
             tracing::warn!("the disk is too slow: the last events are lost");
@@ -259,4 +270,15 @@ fn history(config: &Config, dir: &DataDir) -> event::Config {
         files_max: config.history.files_max,
         age_days_max: config.history.age_days_max,
     }
+}
+
+/// What was counted since the start, where it is not zero: drops and refusals have no event of their own.
+fn report_counters(proxy: &Proxy) {
+    let totals = proxy.metrics().totals();
+    let counted: Vec<String> = totals
+        .iter()
+        .filter(|(_, _, count)| *count > 0)
+        .map(|(name, _, count)| format!("{name} {count}"))
+        .collect();
+    tracing::info!("counted: {}", counted.join(", "));
 }

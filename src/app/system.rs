@@ -21,7 +21,10 @@ pub(super) struct HostSystem {
 impl HostSystem {
     /// Reads the host's settings; `own` is where Squint listens.
     pub(super) fn read(own: &[SocketAddr]) -> Self {
-        let paths = Paths::default();
+        Self::read_from(Paths::default(), own)
+    }
+
+    fn read_from(paths: Paths, own: &[SocketAddr]) -> Self {
         let known = System::read(&paths, own);
         Self { paths, own: own.to_vec(), known, warned: false }
     }
@@ -45,6 +48,11 @@ impl HostSystem {
         }
     }
 
+    /// The resolvers that the host itself uses; none where they are not known.
+    pub(super) fn resolvers(&self) -> &[Url] {
+        self.known.as_ref().map_or(&[], |it| &it.servers)
+    }
+
     /// The host's search domains.
     pub(super) fn search_domains(&self) -> Vec<String> {
         self.known.as_ref().map_or_else(|_| Vec::new(), |it| it.search.clone())
@@ -66,5 +74,36 @@ impl HostSystem {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn changes_are_noticed_and_the_last_good_set_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("resolv.conf");
+        fs::write(&file, "nameserver 192.0.2.1\n").unwrap();
+        let paths = Paths { resolv_conf: file.clone(), systemd: dir.path().join("none") };
+        let own = ["127.0.0.1:53".parse().unwrap()];
+        let mut system = HostSystem::read_from(paths, &own);
+        let mut check = |text: &str, changed: bool, server: &str, search: &[&str]| {
+            // As DHCP clients do: a new file takes the old one's place.
+            let new = file.with_extension("new");
+            fs::write(&new, text).unwrap();
+            fs::rename(&new, &file).unwrap();
+            assert_eq!(system.changed(), changed, "{text}");
+            assert_eq!(system.resolvers()[0].to_string(), server, "{text}");
+            assert_eq!(system.search_domains(), search, "{text}");
+        };
+        check("nameserver 192.0.2.1\n", false, "udp://192.0.2.1:53", &[]);
+        check("nameserver 192.0.2.2\n", true, "udp://192.0.2.2:53", &[]);
+        check("nameserver 127.0.0.1\n", false, "udp://192.0.2.2:53", &[]);
+        check("", false, "udp://192.0.2.2:53", &[]);
+        check("nameserver 127.0.0.1\nnameserver 192.0.2.3\n", true, "udp://192.0.2.3:53", &[]);
+        check("nameserver 192.0.2.3\nsearch lan\n", true, "udp://192.0.2.3:53", &["lan"]);
     }
 }

@@ -5,24 +5,39 @@ use crate::{name::Name, verdict::Verdict};
 use moka::sync::Cache;
 use std::sync::Arc;
 
-/// Names whose findings are kept at most.
-const NAMES_MAX: u64 = 50_000;
+/// Octets that verdicts take at most, and findings as well.
+const OCTETS_MAX: u64 = 12 << 20;
+
+/// What an entry takes beside its texts: key, pointers, the store's own accounts. Measured, rounded up.
+const ENTRY_OVERHEAD: usize = 400;
+
+/// A name in wire form, after its policy id where the entry has one.
+type Key = Box<[u8]>;
 
 /// Verdicts and findings of names about which something was found. `F` is what policy calls findings.
 pub struct Verdicts<F> {
-    findings: Cache<Box<[u8]>, (u32, Arc<F>), foldhash::fast::RandomState>,
-    verdicts: Cache<Box<[u8]>, (u32, Arc<Verdict>), foldhash::fast::RandomState>,
+    findings: Cache<Key, (u32, Arc<F>), foldhash::fast::RandomState>,
+    verdicts: Cache<Key, (u32, Arc<Verdict>), foldhash::fast::RandomState>,
 }
 
 impl<F: Send + Sync + 'static> Verdicts<F> {
     /// An empty store.
-    pub fn new() -> Self {
+    ///
+    /// `octets` tells what findings take on the heap.
+    pub fn new(octets: fn(&F) -> usize) -> Self {
+        let weight = |key: usize, value: usize| {
+            u32::try_from(key + value + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
+        };
         Self {
             findings: Cache::builder()
-                .max_capacity(NAMES_MAX)
+                .max_capacity(OCTETS_MAX)
+                .weigher(move |key: &Key, held: &(u32, Arc<F>)| weight(key.len(), octets(&held.1)))
                 .build_with_hasher(foldhash::fast::RandomState::default()),
             verdicts: Cache::builder()
-                .max_capacity(NAMES_MAX)
+                .max_capacity(OCTETS_MAX)
+                .weigher(move |key: &Key, held: &(u32, Arc<Verdict>)| {
+                    weight(key.len(), held.1.octets())
+                })
                 .build_with_hasher(foldhash::fast::RandomState::default()),
         }
     }
@@ -60,12 +75,6 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
     }
 }
 
-impl<F: Send + Sync + 'static> Default for Verdicts<F> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 fn verdict_key<'k>(key: &'k mut [u8; 257], name: &Name, policy: u16) -> &'k [u8] {
     let wire = name.wire();
     key[..2].copy_from_slice(&policy.to_ne_bytes());
@@ -79,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_verdict_belongs_to_its_policy_generation_and_time() {
-        let store: Verdicts<()> = Verdicts::new();
+        let store: Verdicts<()> = Verdicts::new(|_| 0);
         let name = Name::parse("paypal-login.example").unwrap();
         let verdict = Arc::new(Verdict { score: 90, valid_until: 100, ..Verdict::PASS });
         store.insert_verdict(&name, 0, 7, Arc::clone(&verdict));
@@ -91,7 +100,7 @@ mod tests {
 
     #[test]
     fn findings_outlive_the_rules() {
-        let store: Verdicts<u8> = Verdicts::new();
+        let store: Verdicts<u8> = Verdicts::new(|_| 0);
         let name = Name::parse("bit.ly").unwrap();
         store.insert_findings(&name, 3, Arc::new(9));
         assert_eq!(store.findings(&name, 3).as_deref(), Some(&9));

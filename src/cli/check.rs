@@ -166,7 +166,10 @@ impl<W: Write> Run<'_, W> {
                 writeln!(self.out, "    {faint}to silence: {line}{faint:#}")?;
             }
         }
+        // The owner of a platform is not the owner of its tenants.
+        let is_tenant = host.hosting.is_some_and(|it| !it.tenant.is_empty());
         if verdict.reasons.is_empty()
+            && !is_tenant
             && let Some(owner) = self.policy.knowledge.engine.owner_of(host)
         {
             writeln!(self.out, "    {faint}owned by {owner}{faint:#}")?;

@@ -2,17 +2,38 @@
 
 use crate::name::{self, Name, NameError};
 use anyhow::Context as _;
-use std::io::{BufRead, Read as _};
+use std::{
+    io::{BufRead, Read as _},
+    net::IpAddr,
+};
 
 /// Longest line that is read, in octets; a longer one is bad input.
 pub(super) const LINE_LEN_MAX: usize = 4_096;
 
+/// Why a text names nothing that could be judged.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadName {
+    /// An IP address.
+    #[error("`{0}` is an address, not a name")]
+    Address(IpAddr),
+    /// No domain name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
 /// Reads a name in either form of an IDN, defanged or inside a URL.
-pub(super) fn parse(text: &str) -> Result<Name, NameError> {
+pub(super) fn parse(text: &str) -> Result<Name, BadName> {
     let text = text.trim();
-    let plain = !text.contains(['[', '(', '{', '/', ':', '@']);
+    if let Ok(address) = text.parse() {
+        return Err(BadName::Address(address));
+    }
+    let plain = !text.contains(['[', '(', '{', '/', ':', '@', '?', '#']);
     let refanged = if plain { None } else { Some(name::refang(text)) };
-    Name::parse(refanged.as_deref().unwrap_or(text))
+    let text = refanged.as_deref().unwrap_or(text);
+    if let Ok(address) = text.trim_matches(['[', ']']).parse() {
+        return Err(BadName::Address(address));
+    }
+    Ok(Name::parse(text)?)
 }
 
 /// Hands on each line's name in presentation form; how many lines hold none. Empty lines and comments are no lines.
@@ -47,6 +68,18 @@ pub(super) fn each(mut input: impl BufRead, mut take: impl FnMut(&str)) -> anyho
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_people_paste_is_read() {
+        let check = |input: &str, expected: &str| {
+            let got = parse(input).map_or_else(|it| it.to_string(), |it| it.text());
+            assert_eq!(got, expected, "{input}");
+        };
+        check("rnicrosoft.com?login=1", "rnicrosoft.com");
+        check("hxxps://paypa1[.]com/a#b", "paypa1.com");
+        check("http://192.0.2.1:8080/x", "`192.0.2.1` is an address, not a name");
+        check("2001:db8::1", "`2001:db8::1` is an address, not a name");
+    }
 
     #[test]
     fn lines_are_names_or_counted() {

@@ -45,6 +45,9 @@ pub struct Config {
     pub seen: Seen,
     /// What is recorded.
     pub history: History,
+    /// Whom to ask about names under a suffix.
+    #[serde(rename = "route")]
+    pub routes: Vec<Route>,
     /// What is allowed but probably not meant.
     #[serde(skip)]
     pub warnings: Vec<Problem>,
@@ -63,6 +66,10 @@ pub struct Server {
     /// Clients served besides those of private and local networks.
     #[serde(with = "value::texts")]
     pub allow: Vec<Prefix>,
+    /// Whether Firefox may turn to its own DNS over HTTPS.
+    pub firefox_doh: bool,
+    /// Whether Apple's devices may turn to iCloud Private Relay.
+    pub private_relay: bool,
 }
 
 impl Default for Server {
@@ -72,6 +79,8 @@ impl Default for Server {
             listen: vec![(Ipv4Addr::LOCALHOST, PORT).into(), (Ipv6Addr::LOCALHOST, PORT).into()],
             workers: 0,
             allow: Vec::new(),
+            firefox_doh: false,
+            private_relay: false,
         }
     }
 }
@@ -81,6 +90,21 @@ impl Default for Server {
 #[serde(deny_unknown_fields, default)]
 pub struct Upstream {
     /// Servers to forward to; none for those that the system uses.
+    #[serde(with = "value::texts")]
+    pub servers: Vec<Url>,
+    /// Servers that know the names of private addresses; none for those that the system uses while `servers` has none either.
+    #[serde(with = "value::texts")]
+    pub private_reverse: Vec<Url>,
+}
+
+/// `[[route]]`: a suffix whose names are asked of servers of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The suffix, itself included.
+    #[serde(with = "value::text")]
+    pub suffix: Domain,
+    /// The servers.
     #[serde(with = "value::texts")]
     pub servers: Vec<Url>,
 }

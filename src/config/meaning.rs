@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fs::File, hash::Hash, path::Path, slice};
 
 use super::{
-    Config, Problem,
+    Config, Problem, Upstream,
     document::{Document, Step},
     value::{Domain, shown},
 };
@@ -12,12 +12,15 @@ use crate::{
     list::{Kind, LISTS_MAX},
     name,
     platform::Allow,
-    upstream::SET_MAX,
+    upstream::{SET_MAX, Url},
 };
 use Step::{At, Key};
 
 /// Longest name of a list, in characters.
 const LIST_NAME_LEN_MAX: usize = 60;
+
+/// Most routes.
+const ROUTES_MAX: usize = 1_000;
 
 /// Most addresses to listen on.
 const LISTEN_MAX: usize = 256;
@@ -35,12 +38,13 @@ pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem>
     listen(config, document, &mut told);
     clients(config, document, &mut told);
     servers(config, document, &mut told);
+    routes(config, document, &mut told);
     thresholds(config, document, &mut told);
     protect(config, document, &mut told);
     own_platforms(config, document, &mut told);
     lists(config, document, &mut told);
     let rules = config.rules.iter().map(|it| &it.name).enumerate();
-    repeated(rules, |at| [Key("rule"), At(at), Key("name")], document, &mut told);
+    repeated(rules, |at| [Key("rule"), At(at), Key("name")].into(), document, &mut told);
     told
 }
 
@@ -113,7 +117,7 @@ fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
     }
     // Port 0 is a new port each time.
     let fixed = config.server.listen.iter().enumerate().filter(|it| it.1.port() != 0);
-    repeated(fixed, |at| [Key("server"), Key("listen"), At(at)], document, told);
+    repeated(fixed, |at| [Key("server"), Key("listen"), At(at)].into(), document, told);
 }
 
 fn clients(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
@@ -129,13 +133,45 @@ fn clients(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
 }
 
 fn servers(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
-    let servers = &config.upstream.servers;
+    let Upstream { servers, private_reverse } = &config.upstream;
+    set(servers, [Key("upstream"), Key("servers")], document, told);
+    set(private_reverse, [Key("upstream"), Key("private_reverse")], document, told);
+}
+
+/// Servers that are asked as one.
+fn set<const N: usize>(
+    servers: &[Url],
+    key: [Step<'_>; N],
+    document: &Document<'_>,
+    told: &mut Vec<Problem>,
+) {
     if servers.len() > SET_MAX {
         let message = format!("{} servers are too many; the limit is {SET_MAX}", servers.len());
-        told.push(document.error(&[Key("upstream"), Key("servers")], message, ""));
+        told.push(document.error(&key, message, ""));
     }
-    let key = |at| [Key("upstream"), Key("servers"), At(at)];
-    repeated(servers.iter().enumerate(), key, document, told);
+    let element = |at| key.into_iter().chain([At(at)]).collect();
+    repeated(servers.iter().enumerate(), element, document, told);
+}
+
+fn routes(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    if config.routes.len() > ROUTES_MAX {
+        let count = config.routes.len();
+        let message = format!("there are {count} routes; the limit is {ROUTES_MAX}");
+        told.push(document.error(&[Key("route"), At(ROUTES_MAX)], message, ""));
+    }
+    for (at, route) in config.routes.iter().enumerate() {
+        let key = [Key("route"), At(at), Key("servers")];
+        if route.servers.is_empty() {
+            told.push(document.error(
+                &key,
+                format!("there is no server to ask about `{}`", route.suffix),
+                "leave the route out for the upstreams of all other names",
+            ));
+        }
+        set(&route.servers, key, document, told);
+    }
+    let suffixes = config.routes.iter().map(|it| &it.suffix).enumerate();
+    repeated(suffixes, |at| [Key("route"), At(at), Key("suffix")].into(), document, told);
 }
 
 fn own_platforms(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
@@ -208,13 +244,13 @@ fn lists(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
         }
     }
     let names = config.lists.iter().map(|it| &it.name).enumerate();
-    repeated(names, |at| [Key("list"), At(at), Key("name")], document, told);
+    repeated(names, |at| [Key("list"), At(at), Key("name")].into(), document, told);
 }
 
 /// Tells of every value that stood before, by the number of its line.
-fn repeated<'k, T: Eq + Hash + ToString, const N: usize>(
+fn repeated<'k, T: Eq + Hash + ToString>(
     values: impl Iterator<Item = (usize, T)>,
-    key: impl Fn(usize) -> [Step<'k>; N],
+    key: impl Fn(usize) -> Vec<Step<'k>>,
     document: &Document<'_>,
     told: &mut Vec<Problem>,
 ) {

@@ -37,7 +37,7 @@ fn the_documented_file_has_every_key() {
         .flat_map(|it| [it, "\n"])
         .collect();
     let config = read(&examples).unwrap();
-    assert_eq!((config.lists.len(), config.rules.len()), (1, 1));
+    assert_eq!((config.lists.len(), config.rules.len(), config.routes.len()), (1, 1, 1));
     for (section, value) in differences::table(&config) {
         let (head, keys) = match value {
             Value::Table(keys) => (format!("\n[{section}]\n"), keys),
@@ -168,6 +168,10 @@ fn values_of_other_parts_are_told_with_place_and_hint() {
             ":2:34: platform.allow: `ipfs:x`: no CIDv1",
         ],
     );
+    check(
+        "[upstream]\nprivate_reverse = ['192.0.2.1', '192.0.2.1']",
+        &[":2:33: upstream.private_reverse: `udp://192.0.2.1:53` stands on line 2 already"],
+    );
     let many: Vec<String> = (0..17).map(|it| format!("'192.0.2.{it}'")).collect();
     check(&format!("[upstream]\nservers = [{}]", many.join(",")), &["17 servers are too many"]);
 }
@@ -195,6 +199,35 @@ fn mistakes_in_lists_and_rules_are_told_with_place_and_hint() {
     check("[history]\nage_days_max = 0", &["a whole number from 1 to 36500"]);
     check("[server\n", &[":1:8: unclosed table, expected `]`"]);
     check("x = 1\nx = 2", &[":2:1: duplicate key"]);
+}
+
+#[test]
+fn mistakes_in_routes_are_told_with_place_and_hint() {
+    check(
+        "[[route]]\nsuffix = 'a.example'",
+        &["route: the key `servers` is missing", "every route"],
+    );
+    check("[route]\nsuffix = 'a'", &["route: expected an array, found a table", "`[[route]]`"]);
+    check(
+        "[[route]]\nsuffix = '.'\nservers = ['192.0.2.1']",
+        &[":2:10: route.suffix: the root is no domain"],
+    );
+    check(
+        "[[route]]\nsuffix = 'a.example'\nservers = []",
+        &[":3:11: route.servers: there is no server to ask about `a.example`"],
+    );
+    check(
+        "[[route]]\nsuffix = 'a.example'\nservers = ['192.0.2.1', 'udp://192.0.2.1']",
+        &[":3:25: route.servers: `udp://192.0.2.1:53` stands on line 3 already"],
+    );
+    check(
+        "[[route]]\nsuffix = 'a.example'\nservers = ['x://192.0.2.1']",
+        &[":3:12: route.servers: unknown scheme `x://`"],
+    );
+    check(
+        "[[route]]\nsuffix = 'A.example.'\nservers = ['192.0.2.1']\n[[route]]\nsuffix = 'a.example'\nservers = ['192.0.2.2']",
+        &[":5:10: route.suffix: `a.example` stands on line 2 already"],
+    );
 }
 
 #[test]

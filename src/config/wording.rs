@@ -18,6 +18,7 @@ pub(super) fn plain(message: &str, key: &str) -> (String, String) {
         let hint = match key {
             "list" => "every list has a `name` and a `path`",
             "rule" => "every rule has a `name` and an `action`",
+            "route" => "every route has a `suffix` and `servers`",
             _ => "",
         };
         return (format!("the key `{missing}` is missing"), hint.to_owned());
@@ -28,7 +29,7 @@ pub(super) fn plain(message: &str, key: &str) -> (String, String) {
         .and_then(|it| it.rsplit_once(", expected "));
     if let Some((found, expected)) = mismatch {
         let hint = match key {
-            "list" | "rule" => format!("head each one with `[[{key}]]`"),
+            "list" | "rule" | "route" => format!("head each one with `[[{key}]]`"),
             _ => String::new(),
         };
         return (format!("expected {}, found {}", kind(expected), kind(found)), hint);

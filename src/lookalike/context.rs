@@ -4,7 +4,7 @@ use crate::{name::Class, verdict::Technique};
 
 use super::{
     doppelganger,
-    evidence::{Evidence, Feature, Features, List, NO_LABEL},
+    evidence::{EVIDENCE_MAX, Evidence, Feature, Features, List, NO_LABEL},
     protect::Flags,
     scan::{Place, Scan},
     view::Span,
@@ -17,8 +17,8 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         return;
     }
     let suffix = suffix_feature(scan);
-    let count = found.as_slice().iter().filter(|it| it.label != NO_LABEL).count();
-    let labels: [u32; 12] =
+    let count = found.as_slice().len();
+    let labels: [u32; EVIDENCE_MAX] =
         std::array::from_fn(|at| found.as_slice().get(at).map_or(NO_LABEL, |it| it.label));
     for evidence in found.as_mut_slice() {
         if evidence.label == NO_LABEL {
@@ -33,8 +33,7 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         surroundings(scan, evidence, &mut features);
         label_features(scan, evidence, &mut features);
         features.set(suffix, true);
-        let other =
-            labels[..count.min(12)].iter().any(|&it| it != NO_LABEL && it != evidence.label);
+        let other = labels[..count].iter().any(|&it| it != NO_LABEL && it != evidence.label);
         features.set(Feature::OtherBrand, other);
         let token = token_of(scan, evidence.span);
         let middle = token.start < evidence.span.start && evidence.span.end < token.end;
@@ -191,6 +190,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
             (first.len(), first.len() < 6 && scan.know.words.strength(first.as_bytes()).is_some())
         }
         super::evidence::Detail::None
+        | super::evidence::Detail::Far(_)
         | super::evidence::Detail::Slip(_)
         | super::evidence::Detail::Known(_)
         | super::evidence::Detail::Stranger => (label.len(), label.flags.common),
@@ -229,6 +229,8 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
     let slipped = f.has(Feature::TypoWhole) || f.has(Feature::TypoToken);
     features.set(Feature::SlipCrowded, slipped && flags.crowded);
     let below = f.has(Feature::SubLabel) || f.has(Feature::SubToken) || f.has(Feature::SubInside);
+    // Sites name partners in subdomains: a brand there needs something that lures.
+    features.set(Feature::SubBare, below && !lured && !f.has(Feature::SuffixFollows));
     // A dictionary word names hosts of anybody's.
     let host_word = flags.word && !lured && !f.has(Feature::SuffixFollows);
     features.set(Feature::SubHosted, below && (flags.hosted || host_word));

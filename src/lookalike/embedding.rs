@@ -32,7 +32,14 @@ pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
             features.set(Feature::EmbedDashed, !across);
             let technique = Technique::Embedding;
             let detail = Detail::Domain(id);
-            found.push(Evidence { technique, label: domain.label, span, detail, features });
+            found.push(Evidence {
+                technique,
+                label: domain.label,
+                span,
+                detail,
+                features,
+                score: 0,
+            });
         }
     }
 }

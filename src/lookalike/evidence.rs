@@ -17,6 +17,8 @@ pub(super) struct Evidence {
     pub(super) detail: Detail,
     /// What its score is the sum of.
     pub(super) features: Features,
+    /// That sum, once it is known.
+    pub(super) score: u8,
 }
 
 /// Evidence that needs no target: a mix of scripts.
@@ -29,6 +31,8 @@ pub(super) enum Detail {
     None,
     /// How the keyboard slipped.
     Slip(super::typo::Slip),
+    /// How many slips lie between, look-alike letters not counted.
+    Far(u8),
     /// The official domain that is carried, by its number.
     Domain(u32),
     /// The well-known site that it reads as, by its number.
@@ -71,6 +75,9 @@ features! {
     FoldLetters = "fold-letters",
     TypoWhole = "typo-whole",
     TypoToken = "typo-token",
+    TypoFolded = "typo-folded",
+    TypoTwo = "typo-two",
+    TypoFarWhole = "typo-far-whole",
     SlipOmission = "slip-omission",
     SlipInsertion = "slip-insertion",
     SlipRepetition = "slip-repetition",
@@ -105,6 +112,7 @@ features! {
     SubToken = "sub-token",
     SubInside = "sub-inside",
     SubHosted = "sub-hosted",
+    SubBare = "sub-bare",
     Len3 = "len-3",
     Len4 = "len-4",
     Len5 = "len-5",
@@ -193,7 +201,7 @@ impl Features {
 }
 
 /// Most pieces of evidence kept for one name.
-const EVIDENCE_MAX: usize = 12;
+pub(super) const EVIDENCE_MAX: usize = 8;
 
 /// The evidence of one name.
 pub(super) struct List {
@@ -209,11 +217,12 @@ impl List {
             span: Span { start: 0, end: 0 },
             detail: Detail::None,
             features: Features(0),
+            score: 0,
         };
         Self { items: [none; EVIDENCE_MAX], len: 0 }
     }
 
-    /// Adds evidence; past the limit it is dropped, for twelve places tell as much as thirteen.
+    /// Adds evidence; past the limit it is dropped, for eight places tell as much as nine.
     pub(super) const fn push(&mut self, evidence: Evidence) {
         if self.len < EVIDENCE_MAX {
             self.items[self.len] = evidence;

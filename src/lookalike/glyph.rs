@@ -59,10 +59,10 @@ impl Glyphs {
                 continue;
             }
             let kind = if kind == "diacritic" { Kind::Marked } else { Kind::Lookalike };
-            if let Some(reading) = Reading::new(to, kind) {
-                if *known.entry(c).or_insert(reading) != reading {
-                    also.insert(c, reading);
-                }
+            if let Some(reading) = Reading::new(to, kind)
+                && *known.entry(c).or_insert(reading) != reading
+            {
+                also.insert(c, reading);
             }
         }
         Self { known, also }

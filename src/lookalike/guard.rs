@@ -41,7 +41,9 @@ pub(super) struct Guards {
     /// Whole suffixes with a `*` for one label in the middle.
     wild: Vec<(&'static str, Kind)>,
     /// Labels that make everything above them a proxy: the `ezproxy` of `ezproxy.*`.
-    proxies: Vec<&'static str>,
+    proxies: Texts,
+    /// Such labels with a `*` in them.
+    wild_proxies: Vec<&'static str>,
 }
 
 impl Guards {
@@ -84,7 +86,10 @@ impl Guards {
         } else {
             Texts::new(all.chain(plain_wild.iter().map(|(it, kind)| (*it, *kind as u32))))
         };
-        Self { suffixes, before_country, wild, proxies }
+        let (wild_proxies, proxies): (Vec<_>, Vec<_>) =
+            proxies.into_iter().partition(|it: &&str| it.contains('*'));
+        let proxies = Texts::new(proxies.into_iter().map(|it| (it, 0)));
+        Self { suffixes, before_country, wild, proxies, wild_proxies }
     }
 
     /// What the longest known suffix of a name is known for, and that suffix. `hashes` are those of the whole name.
@@ -124,12 +129,16 @@ impl Guards {
         let mut at = 0;
         for label in own.split('.') {
             // The proxy's label needs a carried name before it.
-            if at > 0 && self.proxies.iter().any(|it| like(label, it)) {
+            if at > 0 && self.is_proxy(label) {
                 return Some(&name[at..]);
             }
             at += label.len() + 1;
         }
         None
+    }
+
+    fn is_proxy(&self, label: &str) -> bool {
+        self.proxies.get(label).is_some() || self.wild_proxies.iter().any(|it| like(label, it))
     }
 
     /// What is left of a name behind the last label that marks what stands before it as an argument.

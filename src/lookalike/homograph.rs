@@ -33,17 +33,22 @@ pub(super) fn find_known(scan: &Scan<'_>, found: &mut List) {
     }
     let mut hash = push(view.folded_hashes.of(start, end), b'.');
     hash = scan.cut.suffix.bytes().fold(hash, push);
+    // A site that is read letter for letter goes before one that merely looks like it.
+    let mut best: Option<(bool, u32)> = None;
     for id in scan.know.known.folds(hash) {
         let Some(label) = scan.know.known.name(id).strip_suffix(scan.cut.suffix) else { continue };
         let label = label.trim_end_matches('.').as_bytes();
-        if label.len() == span.len() && align_site(view.bytes(span), label) {
-            let mut features = Features::of(&[Feature::IdnKnown]);
-            features.set(Feature::IdnMarked, view.alien(span) == 0);
-            let (technique, detail) = (Technique::Homograph, Detail::Known(id));
-            found.push(Evidence { technique, label: NO_LABEL, span, detail, features });
-            return;
+        let exact = view.bytes(span) == label;
+        let reads = label.len() == span.len() && align_site(view.bytes(span), label);
+        if reads && best.is_none_or(|(old, _)| exact && !old) {
+            best = Some((exact, id));
         }
     }
+    let Some((_, id)) = best else { return };
+    let mut features = Features::of(&[Feature::IdnKnown]);
+    features.set(Feature::IdnMarked, view.alien(span) == 0);
+    let (technique, detail) = (Technique::Homograph, Detail::Known(id));
+    found.push(Evidence { technique, label: NO_LABEL, span, detail, features, score: 0 });
 }
 
 /// Whether a folded label may count at a place: not where it is a word or a word and a number (`live10`, `4food`); inside a

@@ -28,6 +28,7 @@ mod data;
 mod doppelganger;
 mod embedding;
 mod evidence;
+mod far_slip;
 mod glyph;
 mod guard;
 mod hash;
@@ -71,6 +72,9 @@ use words::Words;
 
 /// Lowest score that is told.
 pub const TOLD_MIN: u8 = 40;
+
+/// Most findings told about one name.
+const TOLD_MAX: usize = 4;
 
 /// What the engine protects and passes over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,6 +205,11 @@ impl Engine {
             }
             None => return 0,
         };
+        // A region of the carrier's own (`netflix.com.us.mcas.ms`) reads like a country's suffix.
+        let regional = inner.rsplit_once('.').filter(|(_, region)| region.len() == 2);
+        if regional.is_some_and(|(head, _)| self.is_honest(&Host::new(head))) {
+            return 0;
+        }
         let inner = Host::new(inner);
         let mut view = View::new();
         view.hashes.fill(inner.name.as_bytes());
@@ -217,6 +226,11 @@ impl Engine {
             finding.why = format!("{} (carried by `{suffix}`)", finding.why);
         }
         score
+    }
+
+    /// Whether a host belongs to an owner of protected domains or to a well-known site.
+    fn is_honest(&self, host: &Host<'_>) -> bool {
+        self.owner_of(host).is_some() || self.know.known.has(host.registrable)
     }
 
     /// Collects the evidence about a host; `None` when it is passed over.
@@ -261,7 +275,7 @@ impl Engine {
             return self.judge_inner(host, top, Kind::Search, out);
         }
         let first = out.len();
-        let mut score = cut.map_or(0, |cut| self.tell(host, cut, view, &found, out));
+        let mut score = cut.map_or(0, |cut| self.tell(host, cut, view, &mut found, out));
         if let Some((label, oddity)) = odd {
             let share = self.know.weights.score(Features::of(&[Feature::Script]));
             score = score.max(share);
@@ -285,29 +299,26 @@ impl Engine {
         host: &Host<'_>,
         cut: Cut<'_>,
         view: &View,
-        found: &List,
+        found: &mut List,
         out: &mut Vec<Finding>,
     ) -> u8 {
         let scan = Scan { know: &self.know, cut, view, known_good: false };
-        let mut scored = Vec::with_capacity(found.as_slice().len());
-        for evidence in found.as_slice() {
-            let score = self.know.weights.score(evidence.features);
-            if score >= TOLD_MIN && tenant_brand::counts(&scan, evidence) {
-                scored.push((score, *evidence));
-            }
+        for evidence in found.as_mut_slice() {
+            evidence.score = self.know.weights.score(evidence.features);
         }
-        scored.sort_by_key(|&(score, _)| std::cmp::Reverse(score));
-        let mut score = self.know.weights.combine(&scored);
+        found.retain(|it| it.score >= TOLD_MIN && tenant_brand::counts(&scan, it));
+        found.as_mut_slice().sort_unstable_by_key(|it| std::cmp::Reverse(it.score));
+        let mut score = self.know.weights.combine(found.as_slice());
         if tenant_brand::is_business(&scan) {
             score = score.min(tenant_brand::BUSINESS_MAX);
         }
         let told = why::Told { know: &self.know, host, cut, view };
         let mut seen: Vec<(Technique, u32)> = Vec::new();
-        for (share, evidence) in &scored {
+        for evidence in found.as_slice() {
             let key = (evidence.technique, evidence.label);
-            if !seen.contains(&key) {
+            if seen.len() < TOLD_MAX && !seen.contains(&key) {
                 seen.push(key);
-                out.push(told.finding(evidence, (*share).min(score)));
+                out.push(told.finding(evidence, evidence.score.min(score)));
             }
         }
         score

@@ -16,12 +16,16 @@ pub(super) const INSIDE_MIN: usize = 4;
 const INSIDE_MAX: usize = 4 + 31;
 /// Letters that must match before a label is looked for at a place.
 const GRAM: usize = 4;
+/// Most own labels for which two slips are looked for: each takes some fifty entries.
+const FAR_OWN_MAX: usize = 5_000;
 
 /// A label under protection: what a look-alike imitates.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
     /// The label as ASCII, every hyphen a dot.
     pub(super) text: Box<str>,
+    /// The label with look-alike letters folded.
+    pub(super) folded: Box<str>,
     /// The official domain shown to people.
     pub(super) domain: Box<str>,
     /// The suffixes of its official domains, each after a comma: `,com,co.uk`.
@@ -97,6 +101,7 @@ pub(super) struct Protected {
     exact: Table,
     folds: Table,
     deletions: Table,
+    far: Table,
     joined: Table,
     starts: Starts,
     fold_starts: Starts,
@@ -167,6 +172,11 @@ impl Protected {
     /// The labels that may be one letter longer than what hashes so, or equal to it.
     pub(super) fn deletions(&self, hash: u64) -> impl Iterator<Item = u32> {
         self.deletions.find(hash)
+    }
+
+    /// The labels that may be one or two slips away from a folded text whose hash with letters left out is this.
+    pub(super) fn far(&self, hash: u64) -> impl Iterator<Item = u32> {
+        self.far.find(hash)
     }
 
     /// The official domain that is exactly `text`, every separator a dot.
@@ -319,6 +329,7 @@ impl<'a> Builder<'a> {
             by_first.or_else(|| entry.domains.iter().find(named)).or(entry.domains.first());
         self.labels.push(Label {
             text: text.into(),
+            folded: String::from_utf8_lossy(&fold(text.as_bytes())).into(),
             domain: domain.copied().unwrap_or_default().into(),
             suffixes: "".into(),
             flags: entry.flags,
@@ -351,14 +362,20 @@ impl<'a> Builder<'a> {
     /// Builds the indexes.
     pub(super) fn build(self) -> Protected {
         let (mut exact, mut folds, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
-        let folded: Vec<Vec<u8>> = self.labels.iter().map(|it| fold(it.text.as_bytes())).collect();
-        for (id, (label, folded)) in (0..).zip(self.labels.iter().zip(&folded)) {
+        let mut far = Vec::new();
+        let few = self.labels.iter().filter(|it| it.own).count() <= FAR_OWN_MAX;
+        for (id, (label, folded)) in
+            (0..).zip(self.labels.iter().map(|it| (it, it.folded.as_bytes())))
+        {
             let text = label.text.as_bytes();
             exact.push((hash(text), id));
             if text.len() >= 2 {
                 folds.push((hash(folded), id));
             }
             if label.typos && !label.text.contains('.') {
+                if few || !label.own {
+                    super::far_slip::keys(folded, id, &mut far);
+                }
                 deletions.push((hash(text), id));
                 for gap in 0..text.len() {
                     let left = hash(&text[..gap]);
@@ -372,9 +389,10 @@ impl<'a> Builder<'a> {
             exact: Table::new(exact),
             folds: Table::new(folds),
             deletions: Table::new(deletions),
+            far: Table::new(far),
             joined: Table::new(joined.collect()),
             starts: Starts::new(self.labels.iter().map(|it| it.text.as_bytes())),
-            fold_starts: Starts::new(folded.iter().map(Vec::as_slice)),
+            fold_starts: Starts::new(self.labels.iter().map(|it| it.folded.as_bytes())),
             owned: Texts::new(self.owned.iter().map(|(it, owner)| (it.as_str(), *owner))),
             labels: self.labels,
             domains: self.domains,

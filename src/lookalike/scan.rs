@@ -5,7 +5,7 @@ use crate::verdict::Technique;
 use super::{
     Knowledge, combo, context, embedding,
     evidence::{Detail, Evidence, Feature, Features, List},
-    homograph, hyphen,
+    far_slip, homograph, hyphen,
     protect::INSIDE_MIN,
     subdomain, tenant_brand, tld_swap, typo,
     view::{Cut, Span, View},
@@ -47,9 +47,6 @@ pub(super) enum Place {
 impl Scan<'_> {
     /// Collects all evidence.
     pub(super) fn run(&self, found: &mut List) {
-        if self.view.has_idn() {
-            homograph::find_known(self, found);
-        }
         embedding::find(self, found);
         let matched = self.tokens(found);
         if self.cut.platform.is_none() {
@@ -58,6 +55,9 @@ impl Scan<'_> {
         hyphen::find(self, found);
         self.inside(matched, found);
         self.inside_folded(matched, found);
+        if self.view.has_idn() {
+            homograph::find_known(self, found);
+        }
         if self.known_good {
             found.retain(|it| self.view.foreign(it.span) > 0);
         }
@@ -70,6 +70,11 @@ impl Scan<'_> {
         for (at, token) in self.view.tokens().iter().enumerate().rev() {
             let span = token.span;
             if span.len() < 3 && !self.view.has_idn() {
+                continue;
+            }
+            if found.as_slice().iter().any(|it| it.span.contains(span)) {
+                // A domain that is carried whole says all that its label could.
+                matched |= 1 << at;
                 continue;
             }
             let text = self.view.bytes(span);
@@ -154,7 +159,14 @@ impl Scan<'_> {
             features.set(Feature::FoldPair, swaps.pair && !swaps.digit && !swaps.leet);
             features.set(Feature::FoldLetters, swaps.is_letters_only());
             let technique = Technique::Homograph;
-            found.push(Evidence { technique, label: id, span, detail: Detail::None, features });
+            found.push(Evidence {
+                technique,
+                label: id,
+                span,
+                detail: Detail::None,
+                features,
+                score: 0,
+            });
             return true;
         }
         false
@@ -176,12 +188,18 @@ impl Scan<'_> {
                 let Some(slip) = typo::slip(text, label.text.as_bytes()) else { continue };
                 if let Some((technique, features)) = typo::judge(self, slip, id, span) {
                     let detail = Detail::Slip(slip);
-                    found.push(Evidence { technique, label: id, span, detail, features });
+                    found.push(Evidence { technique, label: id, span, detail, features, score: 0 });
                     return true;
                 }
             }
         }
-        false
+        match far_slip::find(self, span) {
+            Some(evidence) => {
+                found.push(evidence);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Looks for labels inside tokens; of labels that begin at one place the longest counts.
@@ -261,7 +279,7 @@ impl Scan<'_> {
         found: &mut List,
     ) {
         let features = Features::of(features);
-        found.push(Evidence { technique, label, span, detail, features });
+        found.push(Evidence { technique, label, span, detail, features, score: 0 });
     }
 
     /// Where a span stands.

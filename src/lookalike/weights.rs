@@ -47,13 +47,13 @@ impl Weights {
     }
 
     /// The score of a name: its strongest evidence, and something for another that is independent of it.
-    pub(super) fn combine(&self, found: &[(u8, Evidence)]) -> u8 {
-        let Some(&(best, strongest)) = found.first() else { return 0 };
-        let independent = found[1..].iter().any(|(score, it)| {
-            *score >= 40 && it.label != strongest.label && !it.span.overlaps(strongest.span)
-        });
-        let also = if independent && best >= 40 { self.also } else { 0 };
-        u8::try_from((i16::from(best) + also).clamp(0, 100)).unwrap_or(100)
+    pub(super) fn combine(&self, found: &[Evidence]) -> u8 {
+        let Some(best) = found.first() else { return 0 };
+        let independent = found[1..]
+            .iter()
+            .any(|it| it.score >= 40 && it.label != best.label && !it.span.overlaps(best.span));
+        let also = if independent { self.also } else { 0 };
+        u8::try_from((i16::from(best.score) + also).clamp(0, 100)).unwrap_or(100)
     }
 }
 

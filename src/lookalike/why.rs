@@ -44,7 +44,7 @@ impl Told<'_> {
                 domain.shown.as_ref().to_owned()
             }
             Detail::Stranger => self.view.shown(evidence.span),
-            Detail::None | Detail::Slip(_) => {
+            Detail::None | Detail::Slip(_) | Detail::Far(_) => {
                 self.know.protected.label(evidence.label).domain.as_ref().to_owned()
             }
         }
@@ -71,6 +71,12 @@ impl Told<'_> {
             }
             (_, Detail::Slip(slip)) => {
                 format!("{name} is one slip away from `{target}`: in `{matched}` {}", slip.words())
+            }
+            (_, Detail::Far(slips)) => {
+                let count = if slips == 1 { "one slip" } else { "two slips" };
+                format!(
+                    "{name} is {count} away from `{target}`, letters that look alike not counted: `{matched}`"
+                )
             }
             (Technique::Hyphen, _) => {
                 format!("{name} writes `{matched}` with hyphens that `{target}` does not have")

@@ -114,6 +114,11 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Octets on the heap, for weighing the store's entries.
+    pub fn octets(&self) -> usize {
+        self.lookalike.iter().chain(&self.platform).map(Finding::octets).sum()
+    }
+
     /// Whether nothing was found, for good.
     pub fn is_clean(&self) -> bool {
         self.lookalike.is_empty()

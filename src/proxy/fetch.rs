@@ -1,10 +1,10 @@
 //! Asking upstream: identical queries in flight share one fetch; each waiter is judged under its own policy.
 
-use super::{Proxy, STALE_AFTER, key};
+use super::{Proxy, STALE_AFTER};
 use crate::{
     cache::{Entry, Key},
     dns::{Answer, Ede, Facts, Query, Rcode},
-    upstream::{Ask, ForwardError},
+    upstream::{Ask, ForwardError, Upstreams},
 };
 use foldhash::HashMap;
 use std::{
@@ -65,8 +65,14 @@ impl Drop for Forget<'_> {
 
 impl Proxy {
     /// Asks an upstream, or waits with those who have asked already. Gives up early when a stale answer is at hand.
-    pub(super) async fn fetch(self: &Arc<Self>, query: &Query<'_>, has_stale: bool) -> Fetched {
-        let mut outcome = self.join_fetch(query);
+    pub(super) async fn fetch(
+        self: &Arc<Self>,
+        query: &Query<'_>,
+        upstreams: &Arc<Upstreams>,
+        key: Key,
+        has_stale: bool,
+    ) -> Fetched {
+        let mut outcome = self.join_fetch(query, upstreams, key);
         let wait = outcome.wait_for(Option::is_some);
         let done = if has_stale {
             match tokio::time::timeout(STALE_AFTER, wait).await {
@@ -84,8 +90,12 @@ impl Proxy {
         }
     }
 
-    fn join_fetch(self: &Arc<Self>, query: &Query<'_>) -> watch::Receiver<Outcome> {
-        let key = key(query);
+    fn join_fetch(
+        self: &Arc<Self>,
+        query: &Query<'_>,
+        upstreams: &Arc<Upstreams>,
+        key: Key,
+    ) -> watch::Receiver<Outcome> {
         let mut waiting = self.fetches.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = waiting.get(key.as_slice()) {
             self.metrics.here().merged.bump();
@@ -101,10 +111,10 @@ impl Proxy {
             dnssec_ok: query.dnssec_ok(),
             checking_disabled: query.cd,
         };
-        let proxy = Arc::clone(self);
+        let (proxy, upstreams) = (Arc::clone(self), Arc::clone(upstreams));
         self.fetches.tasks.spawn(async move {
             let forget = Forget(&proxy.fetches, &key);
-            let forwarded = proxy.upstreams.forward(&ask).await;
+            let forwarded = upstreams.forward(&ask).await;
             let now = tokio::time::Instant::now().into_std();
             let outcome = forwarded.map(|it| {
                 let lifetime = lifetime(&it.answer);

@@ -1,28 +1,33 @@
 //! The proxy: what happens to a query between its front and its response.
 //!
-//! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting and without
-//! allocation; what it cannot serve goes to [`Proxy::respond`], which judges, forwards and remembers. Both leave by the
+//! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting; what it cannot serve goes to [`Proxy::respond`], which judges, forwards and remembers. Both leave by the
 //! same exit, where the event is recorded.
 
 mod exit;
 mod fetch;
 mod made;
+mod router;
 mod special;
+mod suffixes;
 
 use crate::{
     cache::{Answers, Entry, Key, Slot, Verdicts},
-    dns::{Client, Ede, Query},
+    dns::{Answer, Client, Ede, Facts, Query},
     event::Recorder,
     metrics::Metrics,
     name::{Class, Host, Name},
     policy::{self, Findings, Policy, PolicyId},
     seen::Memory,
-    upstream::Upstreams,
+    upstream::ForwardError,
     verdict::{Seen, Verdict},
 };
+pub use router::{Plan, PlanError, Route, Router};
+pub use special::{Bypass, private_reverse_zones};
+
 use arc_swap::ArcSwap;
 use exit::Exit;
 use fetch::{Fetched, Fetches};
+use router::Way;
 use special::Special;
 use std::{
     fmt,
@@ -32,9 +37,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-
-/// The only route so far: the default upstream set.
-const DEFAULT_ROUTE: u16 = 0;
 
 /// How long a client waits before it gets a stale answer (RFC 8767 section 5, client response timer).
 const STALE_AFTER: Duration = Duration::from_millis(1_800);
@@ -58,7 +60,7 @@ pub struct Parts {
     /// The first policy.
     pub policy: Arc<Policy>,
     /// Whom it forwards to.
-    pub upstreams: Arc<Upstreams>,
+    pub router: Arc<Router>,
     /// Where events go.
     pub recorder: Recorder,
     /// Counters.
@@ -76,7 +78,7 @@ pub struct Proxy {
     policy: ArcSwap<Policy>,
     answers: Answers,
     verdicts: Verdicts<Findings>,
-    upstreams: Arc<Upstreams>,
+    router: Arc<Router>,
     fetches: Fetches,
     special: Special,
     seen: Option<Arc<Memory>>,
@@ -97,8 +99,8 @@ impl Proxy {
         Arc::new(Self {
             policy: ArcSwap::new(parts.policy),
             answers: Answers::new(parts.cache_octets_max),
-            verdicts: Verdicts::new(),
-            upstreams: parts.upstreams,
+            verdicts: Verdicts::new(Findings::octets),
+            router: parts.router,
             fetches: Fetches::default(),
             special: Special::new(),
             seen: parts.seen,
@@ -141,7 +143,8 @@ impl Proxy {
     ) -> Now {
         let policy = self.policy.load();
         let id = policy::policy_of(&policy, client);
-        let entry = self.answers.get(&key(query)).filter(|it| it.is_fresh(now));
+        let way = self.router.load().find(query);
+        let entry = self.answers.get(&key(query, way)).filter(|it| it.is_fresh(now));
         let slot = entry.as_ref().map_or(Slot::Found, |it| it.slot(id.0, policy.generation));
         let verdict = match slot {
             Slot::Clean => Arc::clone(&self.clean),
@@ -190,18 +193,24 @@ impl Proxy {
         let id = policy::policy_of(&policy, client);
         let unjudged =
             Exit { proxy: self, policy: &policy, query, client, received, verdict: &self.clean };
-        if self.upstreams.is_own(client) {
+        if self.router.is_own(client) {
             self.report_loop(client);
             unjudged.failed(Ede { code: Ede::OTHER, text: "forwarding loop" }, received, out);
             return true;
         }
-        if let Some(entry) = self.special.answer(query, received).await {
+        let ways = self.router.load_full();
+        let way = ways.find(query);
+        let key = key(query, way);
+        if let Some((kind, suffix_len)) = way.special {
+            let entry = made_here(self.special.answer(query, kind, suffix_len).await, received);
             entry.set_slot(id.0, policy.generation, Slot::Clean);
             unjudged.remembered(&entry, received, out);
-            self.answers.insert(&key(query), entry);
+            if entry.is_fresh(received) {
+                self.answers.insert(&key, entry);
+            }
             return true;
         }
-        let held = self.answers.get(&key(query));
+        let held = self.answers.get(&key);
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
         let seen = self.meet(&policy, query, client, received);
@@ -216,7 +225,10 @@ impl Proxy {
             return true;
         }
         let stale = held.filter(|it| it.may_be_stale(received) && fetch::is_useful(&it.answer));
-        let fetched = self.fetch(query, stale.is_some()).await;
+        let fetched = match ways.set(way.route) {
+            Some(upstreams) => self.fetch(query, upstreams, key, stale.is_some()).await,
+            None => Fetched::Failed(ForwardError::NoUpstream),
+        };
         if let Fetched::Entry(entry) = &fetched {
             self.mark(entry, &policy, id, &judged);
         }
@@ -229,7 +241,7 @@ impl Proxy {
         self.metrics.here().forwarding_loops.bump();
         if !self.loop_told.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                "forwarding loop: a query of ours came back from {}; an upstream forwards to Squint, or is Squint itself",
+                "forwarding loop: a query of ours came back from {}; one of the upstreams is Squint itself",
                 client.address
             );
         }
@@ -329,6 +341,13 @@ impl fmt::Debug for Proxy {
     }
 }
 
-fn key(query: &Query<'_>) -> Key {
-    Key::new(DEFAULT_ROUTE, &query.name, query.qtype, query.qclass, query.dnssec_ok(), query.cd)
+/// An answer of our own, for the cache.
+fn made_here(answer: Answer, now: Instant) -> Arc<Entry> {
+    let facts = Arc::new(Facts::of(&answer, Arc::default()));
+    let lifetime = Duration::from_secs(u64::from(answer.lifetime_secs().unwrap_or(0)));
+    Arc::new(Entry::new(answer, facts, now, lifetime))
+}
+
+fn key(query: &Query<'_>, way: Way) -> Key {
+    Key::new(way.route, &query.name, query.qtype, query.qclass, query.dnssec_ok(), query.cd)
 }

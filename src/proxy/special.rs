@@ -1,9 +1,10 @@
-//! Special-use names (RFC 6761, 7686, 9476) that never leave: answered from hickory's in-memory zones, then remembered
-//! like any other answer.
+//! Special-use names that never leave (RFC 6303, 6761, 6762, 7686, 7793, 8375, 9462, 9476, 9665): answered from hickory's
+//! in-memory zones, then remembered like any other answer.
 
+use super::suffixes::Suffixes;
 use crate::{
-    cache::Entry,
-    dns::{Answer, Facts, Query},
+    dns::{Answer, Outgoing, Query, Rcode, class, rtype},
+    name,
 };
 use hickory_proto::{
     rr::{
@@ -21,20 +22,91 @@ use hickory_server::{
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
-/// TTL of everything answered here, in seconds.
-const TTL_SECS: u32 = 86_400;
+/// TTL of everything answered here, in seconds (RFC 6303 section 3).
+pub(super) const TTL_SECS: u32 = 10_800;
 
-/// Zones without content: whatever is asked below them does not exist.
-const EMPTY: [&str; 4] = ["invalid.", "test.", "onion.", "alt."];
+/// Domains without content: whatever is asked below them does not exist.
+const EMPTY: [&str; 7] = ["invalid", "test", "onion", "alt", "local", "home.arpa", "service.arpa"];
 
-/// Zones that name this host.
-const LOOPBACK_REVERSE: [&str; 2] = [
-    "127.in-addr.arpa.",
-    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+/// A domain in which nothing exists but nothing is denied either: a resolver without designated resolvers says NODATA, so
+/// that clients stop asking (RFC 9462 section 4).
+const DESIGNATED: &str = "resolver.arpa";
+
+const LOOPBACK_V4: &str = "127.in-addr.arpa";
+const LOOPBACK_V6: &str =
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa";
+
+/// Reverse zones of addresses that no network has of its own: "this" network, documentation, broadcast, unspecified.
+const NOBODYS_REVERSE: [&str; 7] = [
+    "0.in-addr.arpa",
+    "2.0.192.in-addr.arpa",
+    "100.51.198.in-addr.arpa",
+    "113.0.203.in-addr.arpa",
+    "255.255.255.255.in-addr.arpa",
+    "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+    "8.b.d.0.1.0.0.2.ip6.arpa",
 ];
+
+/// Names that ask whether clients may go around this server: no such name means that they may not.
+const FIREFOX: [&str; 1] = ["use-application-dns.net"];
+const PRIVATE_RELAY: [&str; 2] = ["mask.icloud.com", "mask-h2.icloud.com"];
+
+/// Reverse zones of private, shared and link-local addresses (RFC 1918, 6598, 3927, 4193, 4291), which a network's own
+/// resolvers may know.
+pub fn private_reverse_zones() -> Vec<name::Name> {
+    let rfc_1918 = (16..32).map(|it| format!("{it}.172.in-addr.arpa"));
+    let shared = (64..128).map(|it| format!("{it}.100.in-addr.arpa"));
+    let link_local = ["8", "9", "a", "b"].map(|it| format!("{it}.e.f.ip6.arpa"));
+    ["10.in-addr.arpa", "168.192.in-addr.arpa", "254.169.in-addr.arpa", "d.f.ip6.arpa"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(rfc_1918)
+        .chain(shared)
+        .chain(link_local)
+        .map(|it| parsed(&it))
+        .collect()
+}
+
+/// How a special-use name is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// From a zone.
+    Zone,
+    /// Nothing of any type is there.
+    Nodata,
+    /// No such name, the suffix itself included.
+    Nxdomain,
+}
+
+/// Which of the names that ask whether clients may go around this server are let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bypass {
+    /// Firefox may use its own DNS over HTTPS.
+    pub firefox_doh: bool,
+    /// Apple's devices may use iCloud Private Relay.
+    pub private_relay: bool,
+}
+
+/// Enters every special-use suffix into a table.
+pub(super) fn enter<T: Copy>(bypass: Bypass, table: &mut Suffixes<T>, value: impl Fn(Kind) -> T) {
+    let mut insert = |suffix: &str, kind| table.insert(&parsed(suffix), value(kind));
+    insert("localhost", Kind::Zone);
+    insert(DESIGNATED, Kind::Nodata);
+    for suffix in EMPTY.iter().chain(&NOBODYS_REVERSE).chain(&[LOOPBACK_V4, LOOPBACK_V6]) {
+        insert(suffix, Kind::Zone);
+    }
+    if !bypass.firefox_doh {
+        FIREFOX.iter().for_each(|it| insert(it, Kind::Nxdomain));
+    }
+    if !bypass.private_relay {
+        PRIVATE_RELAY.iter().for_each(|it| insert(it, Kind::Nxdomain));
+    }
+    for zone in private_reverse_zones() {
+        table.insert(&zone, value(Kind::Zone));
+    }
+}
 
 /// The zones of special-use names.
 pub(super) struct Special {
@@ -44,74 +116,96 @@ pub(super) struct Special {
 impl Special {
     pub(super) fn new() -> Self {
         let mut catalog = Catalog::new();
-        let localhost = name("localhost.");
-        let star = name("*.localhost.");
+        let localhost = zone_name("localhost");
+        let star = zone_name("*.localhost");
         let v4 = RData::A(rdata::A(Ipv4Addr::LOCALHOST));
         let v6 = RData::AAAA(rdata::AAAA(Ipv6Addr::LOCALHOST));
         let hosts = [(&localhost, &v4), (&localhost, &v6), (&star, &v4), (&star, &v6)];
-        let records =
-            hosts.map(|(owner, data)| Record::from_rdata(owner.clone(), TTL_SECS, data.clone()));
-        add(&mut catalog, &localhost, records);
-        for zone in EMPTY {
-            add(&mut catalog, &name(zone), []);
+        add(&mut catalog, "localhost", hosts.map(|(owner, data)| (owner.clone(), data.clone())));
+        for zone in EMPTY.iter().chain(&NOBODYS_REVERSE) {
+            add(&mut catalog, zone, []);
         }
-        for zone in LOOPBACK_REVERSE {
-            let origin = name(zone);
-            let pointer = RData::PTR(rdata::PTR(localhost.clone()));
-            let owners = if zone.starts_with("127.") {
-                vec![name("1.0.0.127.in-addr.arpa.")]
-            } else {
-                vec![origin.clone()]
-            };
-            let records = owners
-                .into_iter()
-                .map(|owner| Record::from_rdata(owner, TTL_SECS, pointer.clone()));
-            add(&mut catalog, &origin, records);
+        for zone in private_reverse_zones() {
+            add(&mut catalog, &zone.text(), []);
         }
+        let pointer = RData::PTR(rdata::PTR(localhost));
+        add(&mut catalog, LOOPBACK_V4, [(zone_name("1.0.0.127.in-addr.arpa"), pointer.clone())]);
+        add(&mut catalog, LOOPBACK_V6, [(zone_name(LOOPBACK_V6), pointer)]);
         Self { catalog }
     }
 
-    /// The answer to a query for a special-use name; `None` for every other name.
-    pub(super) async fn answer(&self, query: &Query<'_>, now: Instant) -> Option<Arc<Entry>> {
-        // Cheaper than turning every name into hickory's form: the last label decides.
-        let last = query.name.labels().last()?;
-        if ![&b"localhost"[..], b"invalid", b"test", b"onion", b"alt", b"arpa"].contains(&last) {
-            return None;
+    /// The answer to a query for a special-use name, whose special suffix has `suffix_len` octets in wire form.
+    pub(super) async fn answer(&self, query: &Query<'_>, kind: Kind, suffix_len: u8) -> Answer {
+        if query.qclass != class::IN {
+            return Answer::empty(query, Rcode::REFUSED);
         }
+        let wire = query.name.wire();
+        let owner = &wire[wire.len().saturating_sub(usize::from(suffix_len))..];
+        match kind {
+            Kind::Nodata => Answer::negative(query, Rcode::NOERROR, owner, TTL_SECS),
+            Kind::Nxdomain => Answer::negative(query, Rcode::NXDOMAIN, owner, TTL_SECS),
+            // Such a name does not leave, whatever happens here.
+            Kind::Zone => match self.zone_answer(query).await {
+                // Every name under `localhost` exists; hickory's wildcards forget that for types they do not hold.
+                Some(answer) if answer.rcode() == Rcode::NXDOMAIN && is_localhost(query) => {
+                    Answer::negative(query, Rcode::NOERROR, owner, TTL_SECS)
+                }
+                Some(answer) => answer,
+                None => Answer::empty(query, Rcode::SERVFAIL),
+            },
+        }
+    }
+
+    async fn zone_answer(&self, query: &Query<'_>) -> Option<Answer> {
+        let (name, qtype, qclass) = (&query.name, query.qtype, query.qclass);
+        let mut packet = Vec::with_capacity(300);
+        // A query of our own, since not all that a client may send can be read there.
+        Outgoing { id: 0, name, qtype, qclass, rd: true, cd: false, dnssec_ok: false, edns: false }
+            .write(&mut packet);
         let source = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let asked = Request::from_bytes(query.packet.to_vec(), source, Protocol::Udp).ok()?;
-        self.catalog.find(asked.request_info().ok()?.query.name())?;
+        let asked = Request::from_bytes(packet, source, Protocol::Tcp).ok()?;
         let reply = Captured::default();
         self.catalog.lookup(&asked, None, 0, reply.clone()).await;
         let octets = std::mem::take(&mut *reply.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let answer =
-            Answer::from_reply(&octets, query.id, &query.name, query.qtype, query.qclass).ok()?;
-        let facts = Arc::new(Facts::of(&answer, Arc::default()));
-        Some(Arc::new(Entry::new(answer, facts, now, Duration::from_secs(u64::from(TTL_SECS)))))
+        Answer::from_reply(&octets, 0, name, qtype, qclass).ok()
     }
 }
 
-fn name(text: &str) -> Name {
-    Name::from_ascii(text).expect("a name written here parses")
+fn is_localhost(query: &Query<'_>) -> bool {
+    query.name.labels().last() == Some(b"localhost")
 }
 
-fn add(catalog: &mut Catalog, origin: &Name, records: impl IntoIterator<Item = Record>) {
+/// Whether a query about a special-use suffix itself is for its parent to answer: the `arpa` zones are delegated, and
+/// validating clients need the proof that they are not signed (RFC 6303 section 3, RFC 8375 section 4).
+pub(super) fn is_parents(query: &Query<'_>, suffix_len: u8) -> bool {
+    query.qtype == rtype::DS
+        && query.name.wire().len() == usize::from(suffix_len)
+        && query.name.labels().last() == Some(b"arpa")
+}
+
+fn parsed(text: &str) -> name::Name {
+    name::Name::parse(text).expect("a name written here parses")
+}
+
+fn zone_name(text: &str) -> Name {
+    let mut name = Name::from_ascii(text).expect("a name written here parses");
+    name.set_fqdn(true);
+    name
+}
+
+/// Adds a zone with the SOA and NS of RFC 6303 section 3.
+fn add(catalog: &mut Catalog, origin: &str, records: impl IntoIterator<Item = (Name, RData)>) {
+    let origin = zone_name(origin);
     let mut zone: InMemoryZoneHandler =
         InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
-    let soa = SOA::new(
-        name("squint.invalid."),
-        name("nobody.invalid."),
-        1,
-        3_600,
-        1_200,
-        604_800,
-        TTL_SECS,
-    );
-    zone.upsert_mut(Record::from_rdata(origin.clone(), TTL_SECS, RData::SOA(soa)), 1);
-    for record in records {
-        zone.upsert_mut(record, 1);
+    let nobody = zone_name("nobody.invalid");
+    let soa = SOA::new(origin.clone(), nobody, 1, 3_600, 1_200, 604_800, TTL_SECS);
+    let head = [RData::SOA(soa), RData::NS(rdata::NS(origin.clone()))];
+    let head = head.map(|data| (origin.clone(), data));
+    for (owner, data) in head.into_iter().chain(records) {
+        zone.upsert_mut(Record::from_rdata(owner, TTL_SECS, data), 1);
     }
-    catalog.upsert(LowerName::new(origin), vec![Arc::new(zone)]);
+    catalog.upsert(LowerName::new(&origin), vec![Arc::new(zone)]);
 }
 
 /// Keeps the octets of a response instead of sending them.
@@ -135,5 +229,125 @@ impl ResponseHandler for Captured {
         let info = response.destructive_emit(&mut BinEncoder::new(&mut octets))?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = octets;
         Ok(info)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rcode, records of the answer section, and lifetime for a special-use name; `None` for every other one.
+    async fn ask(text: &str, qtype: u16) -> Option<(Rcode, Vec<u16>, Option<u32>)> {
+        let mut table = Suffixes::new();
+        enter(Bypass::default(), &mut table, |kind| kind);
+        let name = parsed(text);
+        let mut packet = Vec::new();
+        let qclass = class::IN;
+        Outgoing {
+            id: 7,
+            name: &name,
+            qtype,
+            qclass,
+            rd: true,
+            cd: false,
+            dnssec_ok: false,
+            edns: true,
+        }
+        .write(&mut packet);
+        let query = Query::parse(&packet).unwrap();
+        let (kind, suffix_len) = table.find(&query.name)?;
+        if is_parents(&query, suffix_len) {
+            return None;
+        }
+        let answer = Special::new().answer(&query, kind, suffix_len).await;
+        let records = answer.records().map(|it| it.rtype).collect();
+        Some((answer.rcode(), records, answer.lifetime_secs()))
+    }
+
+    #[tokio::test]
+    async fn special_use_names_are_answered_here() {
+        use rtype::{A, AAAA, MX, NS, PTR, SOA, SVCB};
+        const HTTPS: u16 = rtype::HTTPS;
+        let check = async |name: &str, qtype: u16, rcode: Rcode, records: &[u16]| {
+            let got = ask(name, qtype).await;
+            assert_eq!(got, Some((rcode, records.to_vec(), Some(TTL_SECS))), "{name} {qtype}");
+        };
+        let (found, missing) = (Rcode::NOERROR, Rcode::NXDOMAIN);
+        for name in ["localhost", "a.localhost", "a.b.LOCALHOST"] {
+            check(name, A, found, &[A]).await;
+            check(name, AAAA, found, &[AAAA]).await;
+            for qtype in [MX, HTTPS, rtype::DS, 65_280] {
+                check(name, qtype, found, &[]).await;
+            }
+        }
+        for zone in EMPTY {
+            check(&format!("www.{zone}"), A, missing, &[]).await;
+            check(&format!("a.b.c.{zone}"), 65_280, missing, &[]).await;
+            check(zone, A, found, &[]).await;
+            check(zone, SOA, found, &[SOA]).await;
+            check(zone, NS, found, &[NS]).await;
+        }
+        let reverse = private_reverse_zones();
+        let reverse = reverse.iter().map(name::Name::text);
+        for zone in reverse.chain(NOBODYS_REVERSE.map(str::to_owned)) {
+            check(&format!("1.{zone}"), PTR, missing, &[]).await;
+            check(&zone, PTR, found, &[]).await;
+            check(&zone, SOA, found, &[SOA]).await;
+        }
+        check("1.0.0.127.in-addr.arpa", PTR, found, &[PTR]).await;
+        check("2.0.0.127.in-addr.arpa", PTR, missing, &[]).await;
+        check(LOOPBACK_V6, PTR, found, &[PTR]).await;
+        check("_dns.resolver.arpa", SVCB, found, &[]).await;
+        check("_dns.resolver.arpa", A, found, &[]).await;
+        check("resolver.arpa", A, found, &[]).await;
+        check("a.b.resolver.arpa", 65_280, found, &[]).await;
+        for name in ["use-application-dns.net", "mask.icloud.com", "a.mask-h2.icloud.com"] {
+            for qtype in [A, AAAA, HTTPS] {
+                check(name, qtype, missing, &[]).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn other_names_are_not_special() {
+        for name in [
+            "example",
+            "locals",
+            "mytest",
+            "arpa",
+            "in-addr.arpa",
+            "ip6.arpa",
+            "icloud.com",
+            "application-dns.net",
+            "1.172.in-addr.arpa",
+            "32.172.in-addr.arpa",
+            "128.100.in-addr.arpa",
+            "1.192.in-addr.arpa",
+            "c.f.ip6.arpa",
+            "7.e.f.ip6.arpa",
+            "c.e.f.ip6.arpa",
+            ".",
+        ] {
+            assert_eq!(ask(name, rtype::A).await, None, "{name}");
+        }
+        // Whether a delegated domain is signed is for its parent to say.
+        for name in ["home.arpa", "10.in-addr.arpa", "d.f.ip6.arpa"] {
+            assert_eq!(ask(name, rtype::DS).await, None, "{name}");
+            assert!(ask(&format!("x.{name}"), rtype::DS).await.is_some(), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_type_gets_an_answer() {
+        for qtype in (0..=u16::MAX).filter(|it| *it < 300 || *it > 65_200) {
+            let meta = rtype::is_meta(qtype) || matches!(qtype, rtype::AXFR | rtype::IXFR);
+            if meta {
+                continue;
+            }
+            for (name, rcode) in [("localhost", Rcode::NOERROR), ("x.test", Rcode::NXDOMAIN)] {
+                let got = ask(name, qtype).await.map(|it| it.0);
+                assert_eq!(got, Some(rcode), "{name} {qtype}");
+            }
+        }
     }
 }

@@ -51,12 +51,16 @@ struct Known {
 }
 
 impl Names {
-    /// Starts the task that looks names up, on the current tokio runtime: in `hosts`, and among `upstreams` where all of them
-    /// have private addresses. Names of private networks are nobody else's business (RFC 6303).
-    pub fn start(upstreams: Arc<Upstreams>, hosts: PathBuf) -> Self {
+    /// Starts the task that looks names up, on the current tokio runtime: in `hosts`, and among the upstreams that `whom` gives
+    /// for a name, where all of them have private addresses. Names of private networks are nobody else's business (RFC 6303).
+    pub fn start(
+        whom: impl Fn(&Name) -> Option<Arc<Upstreams>> + Send + Sync + 'static,
+        hosts: PathBuf,
+    ) -> Self {
         let known = Arc::new(Cache::new(NAMES_MAX));
         let (lookups, queue) = mpsc::channel(LOOKUPS_MAX);
-        let task = Lookups { known: Arc::clone(&known), upstreams, hosts: Hosts::new(hosts) };
+        let (whom, hosts) = (Box::new(whom), Hosts::new(hosts));
+        let task = Lookups { known: Arc::clone(&known), whom, hosts };
         let task = tokio::spawn(task.run(queue)).abort_handle();
         Self { known, lookups, task }
     }
@@ -90,9 +94,12 @@ impl Drop for Names {
     }
 }
 
+/// Whom to ask about a name; nobody where it is nobody's business.
+type Whom = dyn Fn(&Name) -> Option<Arc<Upstreams>> + Send + Sync;
+
 struct Lookups {
     known: Arc<Cache<IpAddr, Known>>,
-    upstreams: Arc<Upstreams>,
+    whom: Box<Whom>,
     hosts: Hosts,
 }
 
@@ -108,13 +115,14 @@ impl Lookups {
     }
 
     async fn ask(&self, ip: IpAddr) -> Option<(Option<Arc<str>>, Duration)> {
-        let urls = self.upstreams.urls();
+        let name = reverse(ip);
+        let upstreams = (self.whom)(&name)?;
+        let urls = upstreams.urls();
         if !urls.iter().all(|it| is_private(it.address().ip().to_canonical())) {
             return None;
         }
-        let ask = Ask::new(reverse(ip), rtype::PTR);
-        let answer =
-            time::timeout(LOOKUP_MAX, self.upstreams.forward(&ask)).await.ok()?.ok()?.answer;
+        let ask = Ask::new(name, rtype::PTR);
+        let answer = time::timeout(LOOKUP_MAX, upstreams.forward(&ask)).await.ok()?.ok()?.answer;
         let name = answer.pointers().next().map(|it| it.text())?;
         let kept = Duration::from_secs(answer.lifetime_secs().unwrap_or(0).into());
         Some((Some(name.into()), kept.clamp(KEPT_MIN, KEPT_MAX)))
@@ -270,7 +278,8 @@ mod tests {
         fs::write(&hosts, "10.0.0.1 nas.lan\n").unwrap();
         let exchange = Exchange::start().unwrap();
         let upstreams = Upstreams::new(exchange, &[fake.udp()], Strategy::Fastest).unwrap();
-        let names = Names::start(Arc::new(upstreams), hosts);
+        let upstreams = Arc::new(upstreams);
+        let names = Names::start(move |_| Some(Arc::clone(&upstreams)), hosts);
         assert_eq!(names.of("10.0.0.1".parse().unwrap()), None);
         assert_eq!(soon(&names, "10.0.0.1").await.as_deref(), Some("nas.lan"));
         assert_eq!(soon(&names, "10.0.0.7").await.as_deref(), Some("printer.lan"));
@@ -285,7 +294,8 @@ mod tests {
         let exchange = Exchange::start().unwrap();
         let urls = ["192.0.2.1".parse().unwrap()];
         let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::Fastest).unwrap());
-        let names = Names::start(Arc::clone(&upstreams), PathBuf::from("/nonexistent"));
+        let asked = Arc::clone(&upstreams);
+        let names = Names::start(move |_| Some(Arc::clone(&asked)), PathBuf::from("/nonexistent"));
         assert_eq!(soon(&names, "10.0.0.7").await, None);
         assert_eq!(upstreams.counts().queries_udp, 0);
     }

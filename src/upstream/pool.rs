@@ -98,19 +98,33 @@ impl Upstreams {
         urls: &[Url],
         strategy: Strategy,
     ) -> Result<Self, SetError> {
+        Self::among(exchange, urls, strategy, urls.len())
+    }
+
+    /// The same, where all sets together have `servers` servers, which share the sockets that there may be.
+    pub fn among(
+        exchange: Arc<Exchange>,
+        urls: &[Url],
+        strategy: Strategy,
+        servers: usize,
+    ) -> Result<Self, SetError> {
         let set = Self { exchange, strategy, servers: ArcSwap::default() };
-        set.replace(urls)?;
+        set.take(urls, servers.max(urls.len()))?;
         Ok(set)
     }
 
     /// Takes other servers from now on. Those that stay keep their sockets and what is known of them; queries on their way
     /// end with the servers they started with.
     pub fn replace(&self, urls: &[Url]) -> Result<(), SetError> {
+        self.take(urls, urls.len())
+    }
+
+    fn take(&self, urls: &[Url], servers: usize) -> Result<(), SetError> {
         let old = self.servers.load_full();
         let mut new: Vec<Arc<Server>> = Vec::new();
         let mut entered = Vec::new();
         let shared = &self.exchange.shared;
-        let ports = shared.ports(urls.len());
+        let ports = shared.ports(servers);
         for url in urls {
             if new.iter().any(|it| it.url == *url) {
                 continue;

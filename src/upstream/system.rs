@@ -6,12 +6,7 @@ use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
-    time::Duration,
 };
-use tokio::time;
-
-/// How often [`watch`] looks.
-pub const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// How many resolvers are used; the C library stops at three.
 const SERVERS_MAX: usize = 8;
@@ -108,55 +103,6 @@ impl System {
         }
         let servers = conf.servers.into_iter().map(Url::Udp).collect();
         Ok(Self { servers, search: conf.search, file })
-    }
-}
-
-/// Looks every [`WATCH_EVERY`] whether the host uses other resolvers or search domains than `known`, and tells. While none
-/// can be found, the last good ones stay. Runs until it is dropped.
-pub async fn watch(
-    paths: Paths,
-    own: Vec<SocketAddr>,
-    known: System,
-    mut changed: impl FnMut(&System),
-) {
-    let mut watch = Watch { paths, own, known, warned: false };
-    let mut timer = time::interval(WATCH_EVERY);
-    timer.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-    loop {
-        timer.tick().await;
-        if let Some(system) = watch.look() {
-            changed(system);
-        }
-    }
-}
-
-struct Watch {
-    paths: Paths,
-    own: Vec<SocketAddr>,
-    known: System,
-    warned: bool,
-}
-
-impl Watch {
-    /// Reads again, since a file that is small costs as much to read as to ask whether it changed, and the host's own
-    /// addresses change without it. Gives what is new.
-    fn look(&mut self) -> Option<&System> {
-        match System::read(&self.paths, &self.own) {
-            Ok(system) => {
-                self.warned = false;
-                if system == self.known {
-                    return None;
-                }
-                self.known = system;
-                Some(&self.known)
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.warned, true) {
-                    tracing::warn!("{error}; the resolvers known before stay");
-                }
-                None
-            }
-        }
     }
 }
 
@@ -349,31 +295,6 @@ mod tests {
         check(None, "cannot read");
         check(Some("search corp.example\n"), "names no resolver");
         check(Some("nameserver 127.0.0.1\n"), "only this server itself");
-    }
-
-    #[test]
-    fn changes_are_noticed_and_the_last_good_set_stays() {
-        let (_dir, paths) = files(Some("nameserver 192.0.2.1\n"), None);
-        let own = vec!["127.0.0.1:53".parse().unwrap()];
-        let known = System::read(&paths, &own).unwrap();
-        let file = paths.resolv_conf.clone();
-        let mut watch = Watch { paths, own, known, warned: false };
-        let mut check = |text: &str, expected: Option<&str>| {
-            // As DHCP clients do: a new file takes the old one's place.
-            let new = file.with_extension("new");
-            fs::write(&new, text).unwrap();
-            fs::rename(&new, &file).unwrap();
-            let got = watch.look().map(|it| it.servers[0].to_string());
-            assert_eq!(got.as_deref(), expected);
-        };
-        check("nameserver 192.0.2.1\n", None);
-        check("nameserver 192.0.2.2\n", Some("udp://192.0.2.2:53"));
-        check("nameserver 127.0.0.1\n", None);
-        check("", None);
-        check("nameserver 192.0.2.2\n", None);
-        check("nameserver 127.0.0.1\nnameserver 192.0.2.3\n", Some("udp://192.0.2.3:53"));
-        check("nameserver 192.0.2.3\nsearch lan\n", Some("udp://192.0.2.3:53"));
-        assert_eq!(watch.known.search, ["lan"]);
     }
 
     proptest! {

@@ -609,5 +609,6 @@ async fn a_silent_server_is_asked_from_new_ports() {
     assert!(states[1].round_trip.unwrap() >= Duration::from_millis(9));
     let heard = fake.heard();
     let before: HashSet<_> = heard[..100].iter().map(|it| it.from.port()).collect();
-    assert!(!before.contains(&heard[103].from.port()));
+    // A repeat of an earlier query keeps its port; new queries take new ones.
+    assert!(heard[100..].iter().any(|it| !before.contains(&it.from.port())));
 }

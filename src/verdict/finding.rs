@@ -17,6 +17,13 @@ pub struct Finding {
     pub attack: &'static [&'static str],
 }
 
+impl Finding {
+    /// Octets it takes, texts included.
+    pub fn octets(&self) -> usize {
+        size_of::<Self>() + self.target.len() + self.matched.len() + self.why.len()
+    }
+}
+
 /// How a name deceives, or which kind of knowledge matched it. One word in file names, ids, docs and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Technique {

@@ -192,6 +192,12 @@ impl Verdict {
         valid_until: u64::MAX,
     };
 
+    /// Octets on the heap, for weighing the store's entries.
+    pub fn octets(&self) -> usize {
+        let texts = self.platform.len() + self.tenant.len() + self.rule.len();
+        texts + self.reasons.iter().map(|it| it.finding.octets()).sum::<usize>()
+    }
+
     /// The sentence of the deciding reason; empty when nothing was found.
     pub fn why(&self) -> &str {
         self.reasons.first().map_or("", |it| &it.finding.why)

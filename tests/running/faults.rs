@@ -143,7 +143,7 @@ fn a_silent_upstream_is_told_to_the_client() {
 }
 
 #[test]
-fn a_circle_of_forwarders_is_noticed() {
+fn a_circle_of_forwarders_ends_without_a_storm() {
     let [a, b] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
     let (data_a, data_b) = (crate::support::Data::new(), crate::support::Data::new());
     let start = |data: &crate::support::Data, listen, upstream| {

@@ -1,0 +1,178 @@
+//! Slips that are two, or one behind look-alike letters: `steancomnunity.com`, `dlscrod.gift`, `rnetamsak.top`.
+//!
+//! Part of `typo`. Both sides are folded first, so that look-alike letters cost nothing. Labels of seven letters allow one
+//! slip then, of nine two. Candidates come from an index of all such labels with up to two letters left out.
+
+use crate::verdict::Technique;
+
+use super::{
+    evidence::{Detail, Evidence, Feature, Features},
+    hash::{Prefixes, concat},
+    scan::{Place, Scan},
+    view::Span,
+};
+
+/// Shortest label that allows one slip behind look-alike letters, and shortest that allows two slips.
+const ONE_MIN: usize = 7;
+const TWO_MIN: usize = 9;
+/// Longest text that is looked at.
+const FAR_MAX: usize = 24;
+
+/// The keys of a folded label: its hash with up to two letters left out.
+pub(super) fn keys(folded: &[u8], id: u32, out: &mut Vec<(u64, u32)>) {
+    if !(ONE_MIN..=FAR_MAX).contains(&folded.len()) {
+        return;
+    }
+    let mut prefixes = Prefixes::EMPTY;
+    prefixes.fill(folded);
+    each_key(&prefixes, 0, folded.len(), folded.len() >= TWO_MIN, |key| {
+        out.push((key, id));
+        true
+    });
+}
+
+/// Calls `use_key` with the hash of a text with none, one and, if `two`, two letters left out, until it says no.
+fn each_key(
+    hashes: &Prefixes,
+    start: usize,
+    end: usize,
+    two: bool,
+    mut use_key: impl FnMut(u64) -> bool,
+) {
+    if !use_key(hashes.of(start, end)) {
+        return;
+    }
+    // Who imitates keeps the first letter.
+    for first in start + 1..end {
+        if !use_key(hashes.without(start, first, end)) {
+            return;
+        }
+        let left = hashes.of(start, first);
+        for second in first + 1..if two { end } else { start } {
+            let middle = concat(left, hashes.of(first + 1, second), second - first - 1);
+            if !use_key(concat(middle, hashes.of(second + 1, end), end - second - 1)) {
+                return;
+            }
+        }
+    }
+}
+
+/// A token that is one or two slips away from a protected label once both are folded.
+pub(super) fn find(scan: &Scan<'_>, span: Span) -> Option<Evidence> {
+    let view = scan.view;
+    let (start, end) = (view.folded_at(span.start())?, view.folded_at(span.end())?);
+    let text = &view.folded()[start..end];
+    if !(ONE_MIN - 1..=FAR_MAX).contains(&text.len()) {
+        return None;
+    }
+    let mut best: Option<(usize, u32)> = None;
+    // A label that is close meets under many keys; it is measured once.
+    let (mut measured, mut count) = ([u32::MAX; 8], 0);
+    each_key(&view.folded_hashes, start, end, text.len() + 2 >= TWO_MIN, |key| {
+        for id in scan.know.protected.far(key) {
+            if measured.contains(&id) {
+                continue;
+            }
+            measured[count % measured.len()] = id;
+            count += 1;
+            let meant = &scan.know.protected.label(id).folded;
+            let apart = distance(text, meant.as_bytes());
+            let allowed = if meant.len() >= TWO_MIN { 2 } else { 1 };
+            if apart <= allowed && best.is_none_or(|(old, _)| apart < old) {
+                best = Some((apart, id));
+            }
+        }
+        best.is_none_or(|(apart, _)| apart > 1)
+    });
+    let (apart, id) = best?;
+    weigh(scan, span, text, apart, id)
+}
+
+/// The evidence, unless the text is words of its own, begins otherwise, or the label is one that real sites stand close to.
+fn weigh(scan: &Scan<'_>, span: Span, text: &[u8], apart: usize, id: u32) -> Option<Evidence> {
+    let label = scan.know.protected.label(id);
+    let place = scan.place(span);
+    let honest = apart == 0
+        || label.flags.crowded
+        || text.first() != label.folded.as_bytes().first()
+        || text.iter().all(u8::is_ascii_digit)
+        || scan.know.words.segment(scan.view, span).is_some();
+    if honest || matches!(place, Place::Inside | Place::SubInside) {
+        return None;
+    }
+    let mut features = Features::default();
+    features.set(Feature::TypoFolded, apart == 1);
+    features.set(Feature::TypoTwo, apart == 2);
+    features.set(Feature::TypoFarWhole, place == Place::Whole);
+    let (technique, detail) = (Technique::Typo, Detail::Far(apart as u8));
+    Some(Evidence { technique, label: id, span, detail, features, score: 0 })
+}
+
+/// Edits between two texts of at most [`FAR_MAX`] and some letters, swaps of neighbours being one (optimal string alignment).
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    const WIDTH: usize = FAR_MAX + 2;
+    if a.len() >= WIDTH || b.len() >= WIDTH || a.len().abs_diff(b.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut rows = [[0_usize; WIDTH]; 3];
+    rows[1] = std::array::from_fn(|it| it);
+    for (i, x) in a.iter().enumerate() {
+        let [before, above, row] = &mut rows;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let mut best = (above[j] + usize::from(x != y)).min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                best = best.min(before[j - 1] + 1);
+            }
+            row[j + 1] = best;
+        }
+        rows.rotate_left(1);
+    }
+    rows[1][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lookalike::{
+        hash::hash,
+        tests::{finds, silent},
+    };
+
+    #[test]
+    fn distances() {
+        let check = |a: &str, b: &str, expected| {
+            assert_eq!(distance(a.as_bytes(), b.as_bytes()), expected, "{a} {b}");
+        };
+        check("steamcommunity", "steamcommunity", 0);
+        check("staemcommunity", "steamcommunity", 1);
+        check("steamcomunnity", "steamcommunity", 2);
+        check("", "ab", 2);
+        check("ab", "", 2);
+        check("abc", "abcdef", usize::MAX);
+    }
+
+    #[test]
+    fn keys_meet() {
+        let mut index = Vec::new();
+        keys(b"steamcommunlty", 7, &mut index);
+        let mut prefixes = Prefixes::EMPTY;
+        let typed = b"steancomnunlty";
+        prefixes.fill(typed);
+        let mut met = false;
+        each_key(&prefixes, 0, typed.len(), true, |key| {
+            met |= index.contains(&(key, 7));
+            true
+        });
+        assert!(met);
+        assert!(index.contains(&(hash(b"samcommunlty"), 7)));
+    }
+
+    #[test]
+    fn hits_and_near_misses() {
+        finds("steancomnunity-gift.top", Technique::Typo, "steamcommunity.com");
+        finds("steamcommulnlty.com", Technique::Typo, "steamcommunity.com");
+        silent("communityteam.org");
+        silent("micromobility.com");
+    }
+}

@@ -1,0 +1,329 @@
+//! The router: which upstream set a name is asked of, by its suffix, and which names are answered here.
+
+use super::{
+    special::{self, Bypass, Kind},
+    suffixes::Suffixes,
+};
+use crate::{
+    dns::{Client, Query},
+    name::Name,
+    upstream::{Exchange, SetError, Strategy, Upstreams, Url},
+};
+use arc_swap::{ArcSwap, Guard};
+use foldhash::HashMap;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The route of answers that are made here.
+pub(super) const HERE: u16 = 0;
+
+/// Who is asked about which names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Whom to ask about everything else.
+    pub servers: Vec<Url>,
+    /// Whom to ask about names under a suffix; the longest suffix counts.
+    pub routes: Vec<Route>,
+    /// What clients may use to go around this server.
+    pub bypass: Bypass,
+}
+
+/// A suffix and whom to ask about names under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The suffix; it is included itself.
+    pub suffix: Name,
+    /// The servers, asked as one set.
+    pub servers: Vec<Url>,
+}
+
+/// Why a plan cannot be followed; the one before stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A set cannot be made.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// Every number is taken.
+    #[error(
+        "{} different sets of upstreams since the start are too many\nhint: start again",
+        u16::MAX
+    )]
+    Numbers,
+}
+
+/// Follows a plan, which is swapped whole. Shared by all who ask upstreams.
+pub struct Router {
+    exchange: Arc<Exchange>,
+    strategy: Strategy,
+    ways: ArcSwap<Ways>,
+    /// The number of each set of servers that there has been. A number is never given to another set, for it keys answers
+    /// that outlive their set.
+    numbers: Mutex<HashMap<Vec<Url>, u16>>,
+}
+
+/// A plan, compiled.
+pub(super) struct Ways {
+    suffixes: Suffixes<Target>,
+    /// The sets in use, sorted by their numbers.
+    sets: Vec<(u16, Arc<Upstreams>)>,
+    default: u16,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Set(u16),
+    Special(Kind),
+}
+
+/// The way of one query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    /// The number that keys its answers.
+    pub(super) route: u16,
+    /// How it is answered here, and the octets of its special suffix.
+    pub(super) special: Option<(Kind, u8)>,
+}
+
+impl Router {
+    /// A router for a plan. All sets ask through `exchange` and choose their servers by `strategy`.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn new(
+        exchange: Arc<Exchange>,
+        strategy: Strategy,
+        plan: &Plan,
+    ) -> Result<Arc<Self>, PlanError> {
+        let none = Ways { suffixes: Suffixes::new(), sets: Vec::new(), default: HERE };
+        let router = Self {
+            exchange,
+            strategy,
+            ways: ArcSwap::from_pointee(none),
+            numbers: Mutex::default(),
+        };
+        router.follow(plan)?;
+        Ok(Arc::new(router))
+    }
+
+    /// Follows another plan from now on. Sets that stay keep their sockets and what is known of their servers; queries on
+    /// their way end with the set they started with.
+    ///
+    /// # Errors
+    /// See [`PlanError`]; the old plan stays.
+    pub fn follow(&self, plan: &Plan) -> Result<(), PlanError> {
+        let old = self.ways.load_full();
+        let mut suffixes = Suffixes::new();
+        special::enter(plan.bypass, &mut suffixes, Target::Special);
+        let all = std::iter::once(&plan.servers).chain(plan.routes.iter().map(|it| &it.servers));
+        let mut sets: Vec<(u16, &[Url])> =
+            all.map(|it| Ok((self.number(it)?, &it[..]))).collect::<Result<_, PlanError>>()?;
+        let default = sets[0].0;
+        for (route, (number, _)) in plan.routes.iter().zip(&sets[1..]) {
+            suffixes.insert(&route.suffix, Target::Set(*number));
+        }
+        sets.sort_unstable_by_key(|it| it.0);
+        sets.dedup_by_key(|it| it.0);
+        let servers = sets.iter().map(|it| it.1.len()).sum();
+        let made = sets.into_iter().map(|(number, urls)| {
+            let set = match old.set(number) {
+                Some(set) => Arc::clone(set),
+                None => Arc::new(Upstreams::among(
+                    Arc::clone(&self.exchange),
+                    urls,
+                    self.strategy,
+                    servers,
+                )?),
+            };
+            Ok((number, set))
+        });
+        let sets = made.collect::<Result<_, SetError>>()?;
+        self.ways.store(Arc::new(Ways { suffixes, sets, default }));
+        Ok(())
+    }
+
+    /// Whom to ask about a name; `None` where nobody is to be asked.
+    pub fn upstreams(&self, name: &Name) -> Option<Arc<Upstreams>> {
+        let ways = self.ways.load();
+        let number = match ways.suffixes.find(name) {
+            Some((Target::Special(_), _)) => return None,
+            Some((Target::Set(number), _)) => number,
+            None => ways.default,
+        };
+        ways.set(number).map(Arc::clone)
+    }
+
+    /// The servers asked about names without a route, in the order given.
+    pub fn servers(&self) -> Vec<Url> {
+        let ways = self.ways.load();
+        ways.set(ways.default).map_or_else(Vec::new, |it| it.urls())
+    }
+
+    /// Whether a query came from one of the sockets from which upstreams are asked: a forwarding loop.
+    pub fn is_own(&self, client: &Client) -> bool {
+        self.exchange.is_own(client)
+    }
+
+    pub(super) fn load(&self) -> Guard<Arc<Ways>> {
+        self.ways.load()
+    }
+
+    pub(super) fn load_full(&self) -> Arc<Ways> {
+        self.ways.load_full()
+    }
+
+    fn number(&self, servers: &[Url]) -> Result<u16, PlanError> {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = numbers.get(servers) {
+            return Ok(*number);
+        }
+        let number = u16::try_from(numbers.len() + 1).map_err(|_| PlanError::Numbers)?;
+        numbers.insert(servers.to_vec(), number);
+        Ok(number)
+    }
+}
+
+impl Ways {
+    /// The way of a query.
+    #[inline]
+    pub(super) fn find(&self, query: &Query<'_>) -> Way {
+        match self.suffixes.find(&query.name) {
+            None => Way { route: self.default, special: None },
+            Some((Target::Set(route), _)) => Way { route, special: None },
+            Some((Target::Special(_), len)) if special::is_parents(query, len) => {
+                Way { route: self.default, special: None }
+            }
+            Some((Target::Special(kind), len)) => Way { route: HERE, special: Some((kind, len)) },
+        }
+    }
+
+    /// The set with a number.
+    pub(super) fn set(&self, number: u16) -> Option<&Arc<Upstreams>> {
+        let at = self.sets.binary_search_by_key(&number, |it| it.0).ok()?;
+        Some(&self.sets[at].1)
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("servers", &self.servers()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::{Outgoing, class, rtype};
+
+    fn urls(texts: &[&str]) -> Vec<Url> {
+        texts.iter().map(|it| it.parse().unwrap()).collect()
+    }
+
+    fn plan(servers: &[&str], routes: &[(&str, &[&str])]) -> Plan {
+        let route = |(suffix, servers): &(&str, &[&str])| Route {
+            suffix: Name::parse(suffix).unwrap(),
+            servers: urls(servers),
+        };
+        let routes = routes.iter().map(route).collect();
+        Plan { servers: urls(servers), routes, bypass: Bypass::default() }
+    }
+
+    fn router(plan: &Plan) -> Arc<Router> {
+        Router::new(Exchange::start().unwrap(), Strategy::default(), plan).unwrap()
+    }
+
+    fn way(router: &Router, name: &str) -> Way {
+        let name = Name::parse(name).unwrap();
+        let mut packet = Vec::new();
+        let (qtype, qclass) = (rtype::A, class::IN);
+        Outgoing {
+            id: 7,
+            name: &name,
+            qtype,
+            qclass,
+            rd: true,
+            cd: false,
+            dnssec_ok: false,
+            edns: false,
+        }
+        .write(&mut packet);
+        router.load().find(&Query::parse(&packet).unwrap())
+    }
+
+    fn servers(router: &Router, name: &str) -> Vec<Url> {
+        router.upstreams(&Name::parse(name).unwrap()).map_or_else(Vec::new, |it| it.urls())
+    }
+
+    const ROUTES: &[(&str, &[&str])] = &[
+        ("corp.local", &["192.0.2.2"]),
+        ("lab.corp.local", &["192.0.2.1"]),
+        ("168.192.in-addr.arpa", &["192.0.2.2"]),
+        ("mask.icloud.com", &["192.0.2.1"]),
+    ];
+
+    #[tokio::test]
+    async fn the_longest_suffix_decides_whom_to_ask() {
+        let router = router(&plan(&["192.0.2.1"], ROUTES));
+        let check = |name: &str, expected: &[&str]| {
+            assert_eq!(servers(&router, name), urls(expected), "{name}");
+            assert_eq!(way(&router, name).special.is_some(), expected.is_empty(), "{name}");
+        };
+        check("www.example", &["192.0.2.1"]);
+        check("_ldap._tcp.dc._msdcs.corp.local", &["192.0.2.2"]);
+        check("corp.local", &["192.0.2.2"]);
+        check("x.lab.corp.local", &["192.0.2.1"]);
+        check("other.local", &[]);
+        check("1.1.168.192.in-addr.arpa", &["192.0.2.2"]);
+        check("1.0.0.10.in-addr.arpa", &[]);
+        check("mask.icloud.com", &["192.0.2.1"]);
+        check("use-application-dns.net", &[]);
+        check("localhost", &[]);
+    }
+
+    #[tokio::test]
+    async fn equal_sets_share_a_number_for_good() {
+        let first = plan(&["192.0.2.1"], ROUTES);
+        let router = router(&first);
+        let route = |name: &str| way(&router, name).route;
+        let (default, corp) = (route("www.example"), route("corp.local"));
+        assert_eq!(route("lab.corp.local"), default);
+        assert_eq!(route("168.192.in-addr.arpa"), corp);
+        assert_eq!(route("localhost"), HERE);
+        assert!(default != corp && default != HERE && corp != HERE);
+
+        let set = router.upstreams(&Name::parse("www.example").unwrap()).unwrap();
+        router.follow(&plan(&["192.0.2.3"], &[("corp.local", &["192.0.2.1"])])).unwrap();
+        let other = route("www.example");
+        assert!(![default, corp, HERE].contains(&other));
+        assert_eq!(route("corp.local"), default);
+        assert!(Arc::ptr_eq(&set, &router.upstreams(&Name::parse("corp.local").unwrap()).unwrap()));
+        assert_eq!(route("1.168.192.in-addr.arpa"), HERE);
+
+        router.follow(&first).unwrap();
+        assert_eq!((route("www.example"), route("corp.local")), (default, corp));
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_cannot_be_followed_leaves_the_old_one() {
+        let router = router(&plan(&["192.0.2.1"], ROUTES));
+        let many: Vec<String> = (0..17).map(|it| format!("192.0.2.{it}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let error = router.follow(&plan(&["192.0.2.3"], &[("corp.local", &many)])).unwrap_err();
+        assert_eq!(error, PlanError::Set(SetError::TooMany));
+        assert_eq!(servers(&router, "www.example"), urls(&["192.0.2.1"]));
+        assert_eq!(servers(&router, "corp.local"), urls(&["192.0.2.2"]));
+    }
+
+    #[tokio::test]
+    async fn bypasses_are_let_through_where_they_may() {
+        let bypass = Bypass { firefox_doh: true, private_relay: false };
+        let router = router(&Plan { bypass, ..plan(&["192.0.2.1"], &[]) });
+        assert_eq!(servers(&router, "use-application-dns.net"), urls(&["192.0.2.1"]));
+        assert_eq!(servers(&router, "mask.icloud.com"), []);
+        let bypass = Bypass { firefox_doh: false, private_relay: true };
+        router.follow(&Plan { bypass, ..plan(&["192.0.2.1"], &[]) }).unwrap();
+        assert_eq!(servers(&router, "use-application-dns.net"), []);
+        assert_eq!(servers(&router, "mask-h2.icloud.com"), urls(&["192.0.2.1"]));
+    }
+}
