@@ -52,7 +52,7 @@ struct Table {
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let data = args.next().map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let data = args.next().map_or_else(|| PathBuf::from("tests/data"), PathBuf::from);
     let table = read_table(Path::new("blocklists/weights.tsv"));
     let data = collect(&data, &table);
     let mode = args.next();
