@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{lookalike, name::Hosting, name::Scope};
+use proptest::prelude::*;
 use std::{net::Ipv4Addr, sync::LazyLock};
 
 const FIRST: u32 = 20_000;
@@ -165,4 +166,18 @@ fn a_flood_of_names_leaves_room_for_domains() {
     memory.turn(FIRST + 4);
     assert!(!memory.is_full());
     assert_eq!(meet(&memory, "www.fresh.example").registrable, Novelty::Known);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_octets_are_taken_for_a_day(octets in proptest::collection::vec(any::<u8>(), 0..200), at in 0..DAY_LEN, with: u8) {
+        static DAY: LazyLock<Vec<u8>> = LazyLock::new(|| learned().day(FIRST).unwrap());
+        let memory = Memory::new(7, FIRST + 3);
+        prop_assert_eq!(memory.add_day(&octets), Err(DayError::Form));
+        let mut changed = DAY.clone();
+        changed[at] ^= with;
+        prop_assert_eq!(memory.add_day(&changed).is_ok(), with == 0);
+    }
 }
