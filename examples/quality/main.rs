@@ -34,7 +34,7 @@ fn main() {
 /// Hosts of the phishing sources by the class of the platform under which they stand.
 fn platforms(data: &Path) {
     let mut classes: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut all = 0;
+    let mut all = 0_usize;
     for file in files(&data.join("phishing")) {
         for name in names(&file, 1) {
             all += 1;
