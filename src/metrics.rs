@@ -105,6 +105,9 @@ macro_rules! counters {
 counters! {
     queries_udp: "Datagrams received, whatever was in them.",
     queries_tcp: "Messages received over TCP, whatever was in them.",
+    queries_dot: "Messages received over TLS.",
+    queries_doh: "Queries received over HTTPS.",
+    queries_doq: "Queries received over QUIC.",
     responses: "Responses sent.",
     send_failed: "Responses that the kernel did not take.",
     malformed: "Packets answered FORMERR, NOTIMP or BADVERS.",
@@ -123,6 +126,8 @@ counters! {
     tcp_evicted: "TCP connections closed early to make room.",
     tcp_turned_away: "TCP connections closed at once because there was no room.",
     tcp_timed_out: "TCP connections closed because they idled, stalled or sent too slowly.",
+    handshakes_failed: "TLS handshakes that failed or took too long.",
+    strangers_turned_away: "Encrypted connections of clients that are not served, closed before the handshake because too many came.",
     accept_errors: "Failures to accept a connection.",
     merged: "Queries that joined an identical one on its way to an upstream.",
     stale_answers: "Responses with an answer past its lifetime, because no upstream gave a better one.",

@@ -5,7 +5,7 @@ use crate::{
     config::{self, Config, Found},
     policy::{Knowledge, Policy},
     proxy::Proxy,
-    server::Access,
+    server::{Access, Certificate, CertificateSource},
     upstream::Upstreams,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -16,6 +16,8 @@ pub(super) struct Live {
     pub(super) proxy: Arc<Proxy>,
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) access: Arc<Access>,
+    /// What encrypted transports show, if there are any.
+    pub(super) certificate: Option<Arc<Certificate>>,
 }
 
 /// Watches files and resolvers, and rebuilds what depends on them.
@@ -72,7 +74,7 @@ impl Reloader {
     fn rebuild(&mut self) -> anyhow::Result<Arc<Policy>> {
         let mut watched = watch_config(&self.options);
         let config = self.options.config()?;
-        watch_lists(&mut watched, &config);
+        watch_files(&mut watched, &config);
         self.watched = watched;
         let old = self.live.proxy.policy();
         let search = self.system.search_domains();
@@ -94,16 +96,31 @@ impl Reloader {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        if (&config.server.listen, config.server.workers)
-            != (&self.config.server.listen, self.config.server.workers)
-            || config.history != self.config.history
-        {
+        self.renew_certificate(&config);
+        if needs_restart(&config, &self.config) {
             tracing::warn!(
-                "`[server] listen`, `workers` and `[history]` take effect at the next start"
+                "`[server] listen`, `listen_tls`, `workers`, `[tls] self_signed` and `[history]` take effect at the next start"
             );
         }
         self.config = config;
         Ok(Arc::new(policy))
+    }
+
+    /// Takes the certificate that the files hold now. One that cannot be used keeps nothing else from being reloaded.
+    fn renew_certificate(&self, config: &Config) {
+        let (Some(held), Some(source)) = (&self.live.certificate, config.tls.source()) else {
+            return;
+        };
+        // One that was made here lasts as long as the process.
+        if source == CertificateSource::SelfSigned {
+            return;
+        }
+        let before = held.chain();
+        match held.reload(&source) {
+            Ok(()) if held.chain() != before => tracing::info!("the certificate is a new one"),
+            Ok(()) => (),
+            Err(error) => tracing::error!("the old certificate stays in use: {error}"),
+        }
     }
 
     fn follow_system(&mut self) {
@@ -133,7 +150,19 @@ pub(super) fn watch_config(options: &Options) -> Watched {
     }
 }
 
-/// Watches the files of lists as well; before they are read.
-pub(super) fn watch_lists(watched: &mut Watched, config: &Config) {
+/// Watches the files that it names as well; before they are read.
+pub(super) fn watch_files(watched: &mut Watched, config: &Config) {
     watched.add(config.lists.iter().map(|it| it.path.clone()));
+    if let Some(CertificateSource::Files { certificate, key }) = config.tls.source() {
+        watched.add([certificate, key]);
+    }
+}
+
+/// Whether something changed that only a start takes up.
+fn needs_restart(new: &Config, old: &Config) -> bool {
+    let of_start = |it: &Config| {
+        let server = it.server.clone();
+        (server.listen, server.listen_tls, server.workers, it.tls.self_signed, it.history.clone())
+    };
+    of_start(new) != of_start(old)
 }

@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     policy::Knowledge,
     proxy::{Parts, Proxy},
-    server::{self, Access, Server},
+    server::{self, Access, Certificate, Server},
     upstream::{Exchange, Names, Strategy, Upstreams, Url},
 };
 use anyhow::Context as _;
@@ -71,7 +71,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     log_to_stderr();
     let mut watched = reload::watch_config(options);
     let config = options.config()?;
-    reload::watch_lists(&mut watched, &config);
+    reload::watch_files(&mut watched, &config);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -158,8 +158,11 @@ impl Running {
             clock: (clock::monotonic(), clock::unix()),
         });
         let access = Arc::new(Access::new(&config.server.allow));
+        let certificate = config.tls.source().map(|it| Certificate::load(&it)).transpose()?;
         let fronts = server::Config {
             listen: config.server.listen.clone(),
+            listen_tls: config.server.listen_tls.clone(),
+            certificate: certificate.clone(),
             workers: config.server.workers,
             access: Arc::clone(&access),
             metrics,
@@ -168,6 +171,7 @@ impl Running {
         system.set_own(server.addresses());
         banner::print(&banner::Facts {
             listening: server.addresses(),
+            encrypted: server.encrypted(),
             forwarding: &urls,
             of_system: config.upstream.servers.is_empty(),
             policy: &proxy.policy(),
@@ -175,7 +179,7 @@ impl Running {
             file: &build::describe(&config::find(options.config.as_deref())),
             history: config.history.enabled.then_some(dir.path.as_path()),
         })?;
-        let live = Live { proxy: Arc::clone(&proxy), upstreams, access };
+        let live = Live { proxy: Arc::clone(&proxy), upstreams, access, certificate };
         Ok((
             Self { server, proxy, writer },
             Reloader::new(options.clone(), config.clone(), live, system, watched),

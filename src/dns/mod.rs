@@ -18,7 +18,7 @@ mod sample;
 mod wire;
 
 pub use answer::{Answer, BadReply, Record};
-pub use client::{Client, Transport};
+pub use client::{Client, Transport, Way};
 pub use facts::{ANSWERS_MAX, Facts};
 pub use intake::RECORDS_MAX;
 pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN};

@@ -4,6 +4,7 @@
 mod access;
 mod check;
 mod config_check;
+mod encrypted;
 mod events;
 mod faults;
 mod reload;

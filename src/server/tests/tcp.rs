@@ -136,7 +136,7 @@ async fn connected() -> (tokio::net::TcpStream, JoinHandle<()>, Arc<Metrics>) {
     let address = listener.local_addr().unwrap();
     let table = tcp_front::Table::new();
     let serving = tokio::spawn(async move {
-        tcp_front::serve(listener, front, table, stopped).await;
+        tcp_front::serve(listener, tcp_front::Speech::Dns, front, table, stopped).await;
         drop(stop);
     });
     (tokio::net::TcpStream::connect(address).await.unwrap(), serving, metrics)
