@@ -128,6 +128,7 @@ counters! {
     tcp_timed_out: "TCP connections closed because they idled, stalled or sent too slowly.",
     handshakes_failed: "TLS handshakes that failed or took too long.",
     strangers_turned_away: "Encrypted connections of clients that are not served, closed before the handshake because too many came.",
+    http_errors: "HTTP requests that carried no DNS query, answered with an error status.",
     accept_errors: "Failures to accept a connection.",
     merged: "Queries that joined an identical one on its way to an upstream.",
     stale_answers: "Responses with an answer past its lifetime, because no upstream gave a better one.",

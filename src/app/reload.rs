@@ -99,7 +99,7 @@ impl Reloader {
         self.renew_certificate(&config);
         if needs_restart(&config, &self.config) {
             tracing::warn!(
-                "`[server] listen`, `listen_tls`, `workers`, `[tls] self_signed` and `[history]` take effect at the next start"
+                "`[server] listen`, `listen_tls`, `listen_https`, `workers`, `[tls] self_signed` and `[history]` take effect at the next start"
             );
         }
         self.config = config;
@@ -162,7 +162,8 @@ pub(super) fn watch_files(watched: &mut Watched, config: &Config) {
 fn needs_restart(new: &Config, old: &Config) -> bool {
     let of_start = |it: &Config| {
         let server = it.server.clone();
-        (server.listen, server.listen_tls, server.workers, it.tls.self_signed, it.history.clone())
+        let encrypted = (server.listen_tls, server.listen_https, it.tls.self_signed);
+        (server.listen, server.workers, encrypted, it.history.clone())
     };
     of_start(new) != of_start(old)
 }

@@ -162,6 +162,7 @@ impl Running {
         let fronts = server::Config {
             listen: config.server.listen.clone(),
             listen_tls: config.server.listen_tls.clone(),
+            listen_https: config.server.listen_https.clone(),
             certificate: certificate.clone(),
             workers: config.server.workers,
             access: Arc::clone(&access),

@@ -78,7 +78,7 @@ pub(super) fn unreadable_files(config: &Config, document: &Document<'_>) -> Vec<
 
 fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
     let key = [Key("server"), Key("listen")];
-    let encrypted = config.server.listen_tls.len();
+    let encrypted = config.server.listen_tls.len() + config.server.listen_https.len();
     match config.server.listen.len() + encrypted {
         len if len == encrypted => told.push(document.error(
             &key,
@@ -92,7 +92,11 @@ fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
         )),
         _ => (),
     }
-    let lists = [("listen", &config.server.listen), ("listen_tls", &config.server.listen_tls)];
+    let lists = [
+        ("listen", &config.server.listen),
+        ("listen_tls", &config.server.listen_tls),
+        ("listen_https", &config.server.listen_https),
+    ];
     let all: Vec<(&str, usize, SocketAddr)> = lists
         .into_iter()
         .flat_map(|(key, list)| list.iter().enumerate().map(move |(at, it)| (key, at, *it)))
@@ -121,12 +125,16 @@ fn tls(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
             "there is a certificate already".to_owned(),
             "leave out either `self_signed` or `certificate` and `key`",
         ));
-    } else if !certificate && !tls.self_signed && !config.server.listen_tls.is_empty() {
-        told.push(document.error(
-            &[Key("server"), Key("listen_tls")],
-            "encrypted transports need a certificate".to_owned(),
-            "name its files under `[tls]` as `certificate` and `key`, or write `self_signed = true` there for a first try",
-        ));
+    } else if !certificate && !tls.self_signed {
+        let server = &config.server;
+        let lists = [("listen_tls", &server.listen_tls), ("listen_https", &server.listen_https)];
+        told.extend(lists.into_iter().filter(|it| !it.1.is_empty()).map(|(key, _)| {
+            document.error(
+                &[Key("server"), Key(key)],
+                "encrypted transports need a certificate".to_owned(),
+                "name its files under `[tls]` as `certificate` and `key`, or write `self_signed = true` there for a first try",
+            )
+        }));
     }
 }
 

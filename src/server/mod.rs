@@ -1,4 +1,4 @@
-//! The fronts: DNS over UDP, TCP and TLS, and who may use them.
+//! The fronts: DNS over UDP, TCP, TLS and HTTPS, and who may use them.
 //!
 //! ```text
 //!   UDP  one thread per core and address      TCP  one task per connection
@@ -18,9 +18,11 @@ mod bind;
 mod certificate;
 mod clock;
 mod connection;
+mod doh;
 mod frames;
 mod front;
 mod holder;
+mod https;
 mod interfaces;
 #[cfg(unix)]
 mod limit;
@@ -74,6 +76,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Where to listen for DNS over TLS.
     pub listen_tls: Vec<SocketAddr>,
+    /// Where to listen for DNS over HTTPS.
+    pub listen_https: Vec<SocketAddr>,
     /// What encrypted transports show; they need one.
     pub certificate: Option<Arc<Certificate>>,
     /// UDP threads per address; 0 is one for each core.
@@ -185,18 +189,23 @@ struct Encrypted {
 }
 
 fn encrypted(config: &Config) -> Result<Vec<Encrypted>, StartError> {
-    let Some(&address) = config.listen_tls.first() else { return Ok(Vec::new()) };
-    let transport = Transport::Dot;
-    let failed = |source| StartError::Tls { address, transport, source };
-    let certificate = config.certificate.as_ref().ok_or_else(|| failed(None))?;
-    let setup = tls::config(certificate, tls::DOT).map_err(|it| failed(Some(it)))?;
-    let speech = Speech::Dot(Arc::new(setup));
-    let bound = bind::bind_streams(&config.listen_tls, transport)?.into_iter();
-    let encrypted = bound.map(|(address, listener)| {
-        let speech = speech.clone();
-        Encrypted { transport, address, listener, speech }
-    });
-    Ok(encrypted.collect())
+    let mut encrypted = Vec::new();
+    for (transport, listen, protocols, speech) in [
+        (Transport::Dot, &config.listen_tls, tls::DOT, Speech::Dot as fn(_) -> _),
+        (Transport::Doh, &config.listen_https, tls::DOH, Speech::Doh),
+    ] {
+        let Some(&address) = listen.first() else { continue };
+        let failed = |source| StartError::Tls { address, transport, source };
+        let certificate = config.certificate.as_ref().ok_or_else(|| failed(None))?;
+        let setup = tls::config(certificate, protocols).map_err(|it| failed(Some(it)))?;
+        let speech = speech(Arc::new(setup));
+        let bound = bind::bind_streams(listen, transport)?.into_iter();
+        encrypted.extend(bound.map(|(address, listener)| {
+            let speech = speech.clone();
+            Encrypted { transport, address, listener, speech }
+        }));
+    }
+    Ok(encrypted)
 }
 
 impl Server {

@@ -1,6 +1,6 @@
 //! Accepting TCP connections, for DNS as it is, over TLS and over HTTPS, and how many there may be.
 
-use super::{clock, connection, front::Front, quota::client_key, stream::Stream, tls};
+use super::{clock, connection, front::Front, https, quota::client_key, stream::Stream, tls};
 use crate::dns::{Client, Transport};
 use rustls::ServerConfig;
 use std::{
@@ -36,6 +36,18 @@ pub(super) enum Speech {
     Dns,
     /// DNS over TLS.
     Dot(Arc<ServerConfig>),
+    /// DNS over HTTPS.
+    Doh(Arc<ServerConfig>),
+}
+
+impl Speech {
+    const fn transport(&self) -> Transport {
+        match self {
+            Self::Dns => Transport::Tcp,
+            Self::Dot(_) => Transport::Dot,
+            Self::Doh(_) => Transport::Doh,
+        }
+    }
 }
 
 /// Accepts connections until told to stop; then those that wait to be accepted; then waits for all to end.
@@ -104,10 +116,7 @@ impl Acceptor {
             return;
         };
         let now = clock::now();
-        let transport = match self.speech {
-            Speech::Dns => Transport::Tcp,
-            Speech::Dot(_) => Transport::Dot,
-        };
+        let transport = self.speech.transport();
         if transport != Transport::Tcp && !self.front.may_shake_hands(peer.ip(), now) {
             return;
         }
@@ -130,6 +139,11 @@ impl Acceptor {
                 if let Some(stream) = tls::accept(stream, &config, &front, &seat).await {
                     let now = clock::now();
                     connection::serve(Stream::Tls(stream), client, now, &front, &seat).await;
+                }
+            }),
+            Speech::Doh(config) => connections.spawn(async move {
+                if let Some(stream) = tls::accept(stream, &config, &front, &seat).await {
+                    https::serve(stream, client, &front, seat).await;
                 }
             }),
         };

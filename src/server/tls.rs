@@ -13,6 +13,8 @@ const SESSION_OUTPUT_LEN_MAX: usize = 16 * 1024;
 
 /// What DNS over TLS is called in a handshake. Clients that name no protocol are served as well.
 pub(super) const DOT: &[&[u8]] = &[b"dot"];
+/// What DNS over HTTPS is called in a handshake, the better one first.
+pub(super) const DOH: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// How sessions are set up that carry one of `protocols`.
 ///

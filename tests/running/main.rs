@@ -7,6 +7,7 @@ mod config_check;
 mod encrypted;
 mod events;
 mod faults;
+mod https;
 mod reload;
 mod serve;
 mod start;

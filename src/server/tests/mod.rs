@@ -40,6 +40,7 @@ impl Rig {
         let config = Config {
             listen: listen.iter().map(|it| it.parse().unwrap()).collect(),
             listen_tls: Vec::new(),
+            listen_https: Vec::new(),
             certificate: None,
             workers,
             access: Arc::new(access),

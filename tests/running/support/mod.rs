@@ -2,6 +2,7 @@
 
 mod authority;
 mod dig;
+mod encrypted;
 mod kdig;
 mod knot;
 mod load;
@@ -14,6 +15,7 @@ mod upstream;
 
 pub(crate) use authority::Authority;
 pub(crate) use dig::{Dig, Response};
+pub(crate) use encrypted::{Encrypted, NAME};
 pub(crate) use kdig::Kdig;
 pub(crate) use knot::{Knot, LARGE_STRINGS};
 pub(crate) use load::{Load, ask_all};
