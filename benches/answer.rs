@@ -17,6 +17,7 @@ const CLIENT: Client = Client {
     address: std::net::SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000),
     local: std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
     transport: Transport::Udp,
+    keepalive: 0,
 };
 
 fn proxy() -> Arc<Proxy> {

@@ -18,6 +18,7 @@ fn record(verdict: Verdict, now: &Now) -> Record {
             address: (Ipv4Addr::new(192, 0, 2, 77), 40_000).into(),
             local: Ipv4Addr::LOCALHOST.into(),
             transport: Transport::Udp,
+            keepalive: 0,
         },
         name: Name::parse("www.some-ordinary-site.example").unwrap(),
         qtype: 1,

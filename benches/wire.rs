@@ -2,7 +2,7 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use squint::{
-    dns::{Answer, Ede, Query, Reply, class, rtype},
+    dns::{Answer, Ede, Query, Reply, Way, class, rtype},
     name::Name,
 };
 use std::hint::black_box;
@@ -78,7 +78,7 @@ fn write(c: &mut Criterion) {
                 age_secs: 7,
                 ttl_secs_override: None,
                 ede: None,
-                limit: 65_535,
+                way: Way::STREAM,
             };
             group.bench_function(format!("{id}/cname-a{addresses}"), |b| {
                 b.iter(|| black_box(&reply).write(black_box(&mut out)));
@@ -90,8 +90,14 @@ fn write(c: &mut Criterion) {
     let query = &Query::parse(&packet).expect("a good query");
     let ede =
         Some(Ede { code: Ede::FORGED_ANSWER, text: "`rnicrosoft.com` reads as `microsoft.com`" });
-    let reply =
-        Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: None, ede, limit: 1_232 };
+    let reply = Reply {
+        answer: &answer,
+        query,
+        age_secs: 0,
+        ttl_secs_override: None,
+        ede,
+        way: Way::plain(1_232),
+    };
     group.bench_function("edns/ede", |b| b.iter(|| black_box(&reply).write(black_box(&mut out))));
     group.finish();
 }

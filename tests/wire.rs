@@ -9,7 +9,7 @@ use hickory_proto::{
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 use squint::{
-    dns::{Answer, BadReply, Ede, Query, Rcode, Reply},
+    dns::{Answer, BadReply, Ede, Query, Rcode, Reply, Way},
     name::Name,
 };
 use std::net::IpAddr;
@@ -183,7 +183,7 @@ proptest! {
         let query = &Query::parse(&packet).unwrap();
         let ede = Some(Ede { code: Ede::OTHER, text: "why" });
         let mut out = Vec::new();
-        Reply { answer: &answer, query, age_secs, ttl_secs_override: None, ede, limit: 65_535 }
+        Reply { answer: &answer, query, age_secs, ttl_secs_override: None, ede, way: Way::STREAM }
             .write(&mut out);
 
         // hickory's reader cuts TTLs with the top bit to 0 itself; the upstream's message goes through it as well.
@@ -245,7 +245,7 @@ proptest! {
         let long = "the name reads as another ".repeat(60);
         let ede = Some(Ede { code: Ede::BLOCKED, text: &long });
         let mut out = Vec::new();
-        Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: Some(30), ede, limit }.write(&mut out);
+        Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: Some(30), ede, way: Way::plain(limit) }.write(&mut out);
         prop_assert!(out.len() <= limit);
         let got = Message::from_vec(&out).unwrap();
         if got.metadata.truncation {
@@ -276,7 +276,7 @@ proptest! {
         let packet = query(question.name(), question.query_type(), Asks { id: 1, rd: true, ad: true, cd: false, edns: None });
         let query = &Query::parse(&packet).unwrap();
         let mut out = Vec::new();
-        Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: None, ede: None, limit: 65_535 }.write(&mut out);
+        Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: None, ede: None, way: Way::STREAM }.write(&mut out);
         if let Ok(sent) = Message::from_vec(&octets) {
             let got = Message::from_vec(&out).unwrap();
             prop_assert_eq!(&got.answers, &sent.answers);

@@ -1,6 +1,6 @@
 //! The lines printed at start: where it listens, whom it asks, what it knows, and what to try.
 
-use crate::{list::Report, policy::Policy, server, upstream::Url, verdict::Mode};
+use crate::{dns::Transport, list::Report, policy::Policy, server, upstream::Url, verdict::Mode};
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
@@ -11,6 +11,7 @@ use std::{
 /// What the lines tell.
 pub(super) struct Facts<'a> {
     pub(super) listening: &'a [SocketAddr],
+    pub(super) encrypted: &'a [(Transport, SocketAddr)],
     pub(super) forwarding: &'a [Url],
     pub(super) of_system: bool,
     pub(super) explicit: &'a [String],
@@ -41,7 +42,12 @@ fn lines(facts: &Facts<'_>, reachable: &[IpAddr]) -> String {
         let _ = writeln!(text, "  {head:<11} {body}");
     };
     let listening: Vec<String> = facts.listening.iter().map(ToString::to_string).collect();
-    line("listening", &format!("{} (UDP and TCP)", listening.join(" ")));
+    let encrypted: Vec<String> = facts
+        .encrypted
+        .iter()
+        .map(|(transport, it)| format!("; {it} ({})", spoken(*transport)))
+        .collect();
+    line("listening", &format!("{} (UDP and TCP){}", listening.join(" "), encrypted.concat()));
     let whose = if facts.of_system { " (the system's resolvers)" } else { "" };
     line("forwarding", &format!("{}{whose}", urls(facts.forwarding)));
     for it in facts.explicit {
@@ -69,6 +75,17 @@ fn lines(facts: &Facts<'_>, reachable: &[IpAddr]) -> String {
     line("for DHCP", &dhcp(facts.listening, reachable));
     text.push_str(&try_line(facts.listening));
     text
+}
+
+/// A transport as people call it.
+fn spoken(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "UDP",
+        Transport::Tcp => "TCP",
+        Transport::Dot => "DoT",
+        Transport::Doh => "DoH",
+        Transport::Doq => "DoQ",
+    }
 }
 
 fn mode(mode: Mode) -> &'static str {

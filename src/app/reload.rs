@@ -6,7 +6,7 @@ use crate::{
     lookalike,
     policy::{Knowledge, Policy},
     proxy::{Proxy, Router},
-    server::Access,
+    server::{Access, Certificate, CertificateSource},
 };
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -20,6 +20,8 @@ pub(super) struct Live {
     pub(super) proxy: Arc<Proxy>,
     pub(super) router: Arc<Router>,
     pub(super) access: Arc<Access>,
+    /// What encrypted transports show, if there are any.
+    pub(super) certificate: Option<Arc<Certificate>>,
 }
 
 /// Watches files and resolvers, and rebuilds what depends on them.
@@ -86,7 +88,7 @@ impl Reloader {
     fn rebuild(&mut self) -> anyhow::Result<Arc<Policy>> {
         let mut watched = watch_config(&self.options);
         let config = self.options.config()?;
-        watch_lists(&mut watched, &config);
+        watch_files(&mut watched, &config);
         self.watched = watched;
         let old = self.live.proxy.policy();
         let wanted = build::lookalike(&config, self.system.search_domains());
@@ -108,18 +110,32 @@ impl Reloader {
             tracing::warn!("{warning}");
         }
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
-        if (&config.server.listen, config.server.workers)
-            != (&self.config.server.listen, self.config.server.workers)
-            || config.history != self.config.history
-            || config.seen != self.config.seen
-        {
+        self.renew_certificate(&config);
+        if needs_restart(&config, &self.config) {
             tracing::warn!(
-                "`[server] listen`, `workers`, `[seen]` and `[history]` take effect at the next start"
+                "`[server] listen`, `listen_tls`, `listen_https`, `workers`, `[tls] self_signed`, `[seen]` and `[history]` take effect at the next start"
             );
         }
         self.config = config;
         self.engine_of = wanted;
         Ok(Arc::new(policy))
+    }
+
+    /// Takes the certificate that the files hold now. One that cannot be used keeps nothing else from being reloaded.
+    fn renew_certificate(&self, config: &Config) {
+        let (Some(held), Some(source)) = (&self.live.certificate, config.tls.source()) else {
+            return;
+        };
+        // One that was made here lasts as long as the process.
+        if source == CertificateSource::SelfSigned {
+            return;
+        }
+        let before = held.chain();
+        match held.reload(&source) {
+            Ok(()) if held.chain() != before => tracing::info!("the certificate is a new one"),
+            Ok(()) => (),
+            Err(error) => tracing::error!("the old certificate stays in use: {error}"),
+        }
     }
 
     fn follow_system(&mut self) {
@@ -146,7 +162,20 @@ pub(super) fn watch_config(options: &Options) -> Watched {
     }
 }
 
-/// Watches the files of lists as well; before they are read.
-pub(super) fn watch_lists(watched: &mut Watched, config: &Config) {
+/// Watches the files that it names as well; before they are read.
+pub(super) fn watch_files(watched: &mut Watched, config: &Config) {
     watched.add(config.lists.iter().map(|it| it.path.clone()));
+    if let Some(CertificateSource::Files { certificate, key }) = config.tls.source() {
+        watched.add([certificate, key]);
+    }
+}
+
+/// Whether something changed that only a start takes up.
+fn needs_restart(new: &Config, old: &Config) -> bool {
+    let of_start = |it: &Config| {
+        let server = it.server.clone();
+        let encrypted = (server.listen_tls, server.listen_https, it.tls.self_signed);
+        (server.listen, server.workers, encrypted, it.history.clone(), it.seen.clone())
+    };
+    of_start(new) != of_start(old)
 }

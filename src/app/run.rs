@@ -16,7 +16,7 @@ use crate::{
     policy::Knowledge,
     proxy::{Parts, Proxy, Router},
     seen::Memory,
-    server::{self, Access, Server},
+    server::{self, Access, Certificate, Server},
     upstream::{Exchange, Names, Strategy, Url},
 };
 use anyhow::Context as _;
@@ -77,7 +77,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     log_to_stderr();
     let mut watched = reload::watch_config(options);
     let config = options.config()?;
-    reload::watch_lists(&mut watched, &config);
+    reload::watch_files(&mut watched, &config);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -188,8 +188,12 @@ impl Running {
             clock: (clock::monotonic(), clock::unix()),
         });
         let access = Arc::new(Access::new(&config.server.allow));
+        let certificate = config.tls.source().map(|it| Certificate::load(&it)).transpose()?;
         let fronts = server::Config {
             listen: config.server.listen.clone(),
+            listen_tls: config.server.listen_tls.clone(),
+            listen_https: config.server.listen_https.clone(),
+            certificate: certificate.clone(),
             workers: config.server.workers,
             access: Arc::clone(&access),
             metrics,
@@ -198,6 +202,7 @@ impl Running {
         system.set_own(server.addresses());
         banner::print(&banner::Facts {
             listening: server.addresses(),
+            encrypted: server.encrypted(),
             forwarding: &forwarding.plan.servers,
             explicit: &forwarding.explicit,
             of_system: config.upstream.servers.is_empty(),
@@ -207,7 +212,7 @@ impl Running {
             history: config.history.enabled.then_some(dir.path.as_path()),
         });
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
-        let live = Live { proxy: Arc::clone(&proxy), router, access };
+        let live = Live { proxy: Arc::clone(&proxy), router, access, certificate };
         Ok((
             Self { server, proxy, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system, watched),

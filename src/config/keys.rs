@@ -14,7 +14,7 @@ use super::{
 use crate::{
     list::{self, Kind},
     name::Class,
-    server::Prefix,
+    server::{CertificateSource, Prefix},
     upstream::Url,
     verdict::{Action, Mode},
 };
@@ -25,6 +25,8 @@ use crate::{
 pub struct Config {
     /// Where Squint listens and whom it serves.
     pub server: Server,
+    /// What its encrypted listeners show.
+    pub tls: Tls,
     /// Whom it asks.
     pub upstream: Upstream,
     /// Which domains look-alikes imitate.
@@ -60,6 +62,12 @@ pub struct Server {
     /// Addresses and ports, UDP and TCP alike.
     #[serde(with = "value::texts")]
     pub listen: Vec<SocketAddr>,
+    /// Addresses and ports for DNS over TLS.
+    #[serde(with = "value::texts")]
+    pub listen_tls: Vec<SocketAddr>,
+    /// Addresses and ports for DNS over HTTPS.
+    #[serde(with = "value::texts")]
+    pub listen_https: Vec<SocketAddr>,
     /// Threads that answer over UDP; 0 for one per core.
     #[serde(deserialize_with = "value::whole::<0, 256, _, _>")]
     pub workers: usize,
@@ -77,11 +85,37 @@ impl Default for Server {
         const PORT: u16 = 5300;
         Self {
             listen: vec![(Ipv4Addr::LOCALHOST, PORT).into(), (Ipv6Addr::LOCALHOST, PORT).into()],
+            listen_tls: Vec::new(),
+            listen_https: Vec::new(),
             workers: 0,
             allow: Vec::new(),
             firefox_doh: false,
             private_relay: false,
         }
+    }
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The file with the certificate and those that vouch for it, absolute or seen from the working folder; empty for none.
+    pub certificate: PathBuf,
+    /// The file with its private key; empty for none.
+    pub key: PathBuf,
+    /// Whether a certificate is made at each start instead.
+    pub self_signed: bool,
+}
+
+impl Tls {
+    /// Where the certificate comes from, if there is to be one.
+    pub fn source(&self) -> Option<CertificateSource> {
+        if self.self_signed {
+            return Some(CertificateSource::SelfSigned);
+        }
+        let Self { certificate, key, .. } = self.clone();
+        (!certificate.as_os_str().is_empty())
+            .then_some(CertificateSource::Files { certificate, key })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a configuration means as a whole: values that must agree with each other or with what is there.
 
-use std::{collections::HashMap, fs::File, hash::Hash, path::Path, slice};
+use std::{collections::HashMap, fs::File, hash::Hash, net::SocketAddr, path::Path, slice};
 
 use super::{
     Config, Problem, Upstream,
@@ -25,10 +25,15 @@ const ROUTES_MAX: usize = 1_000;
 /// Most addresses to listen on.
 const LISTEN_MAX: usize = 256;
 
-/// Makes the paths of lists, which are meant from the file's own folder, work from the working folder.
+/// Makes paths, which are meant from the file's own folder, work from the working folder.
 pub(super) fn take_paths_from(config: &mut Config, folder: &Path) {
     for list in &mut config.lists {
         list.path = folder.join(&list.path);
+    }
+    for path in [&mut config.tls.certificate, &mut config.tls.key] {
+        if !path.as_os_str().is_empty() {
+            *path = folder.join(&path);
+        }
     }
 }
 
@@ -36,6 +41,7 @@ pub(super) fn take_paths_from(config: &mut Config, folder: &Path) {
 pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem> {
     let mut told = Vec::new();
     listen(config, document, &mut told);
+    tls(config, document, &mut told);
     clients(config, document, &mut told);
     servers(config, document, &mut told);
     routes(config, document, &mut told);
@@ -48,20 +54,28 @@ pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem>
     told
 }
 
-/// Lists whose file cannot be opened.
-pub(super) fn unreadable_lists(config: &Config, document: &Document<'_>) -> Vec<Problem> {
+/// Files that cannot be opened.
+pub(super) fn unreadable_files(config: &Config, document: &Document<'_>) -> Vec<Problem> {
     let opened = |path: &Path| match File::open(path).and_then(|it| it.metadata()) {
         Ok(it) if it.is_dir() => Some("is a folder".to_owned()),
         Ok(_) => None,
         Err(error) => Some(format!("cannot be read: {error}")),
     };
     let mut told = Vec::new();
-    for (at, list) in config.lists.iter().enumerate() {
-        if let Some(why) = opened(&list.path) {
-            let message = format!("`{}` {why}", shown(&list.path.to_string_lossy()));
+    let mut look = |path: &Path, key: &[Step<'_>]| {
+        if let Some(why) = opened(path) {
+            let message = format!("`{}` {why}", shown(&path.to_string_lossy()));
             let hint = "a relative path starts at the folder of this file";
-            let hint = if list.path.exists() { "" } else { hint };
-            told.push(document.error(&[Key("list"), At(at), Key("path")], message, hint));
+            let hint = if path.exists() { "" } else { hint };
+            told.push(document.error(key, message, hint));
+        }
+    };
+    for (at, list) in config.lists.iter().enumerate() {
+        look(&list.path, &[Key("list"), At(at), Key("path")]);
+    }
+    for (key, path) in [("certificate", &config.tls.certificate), ("key", &config.tls.key)] {
+        if !path.as_os_str().is_empty() {
+            look(path, &[Key("tls"), Key(key)]);
         }
     }
     told
@@ -102,8 +116,9 @@ pub(super) fn wide_domains(
 
 fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
     let key = [Key("server"), Key("listen")];
-    match config.server.listen.len() {
-        0 => told.push(document.error(
+    let encrypted = config.server.listen_tls.len() + config.server.listen_https.len();
+    match config.server.listen.len() + encrypted {
+        len if len == encrypted => told.push(document.error(
             &key,
             "there is no address to listen on".to_owned(),
             "leave the key out for the default",
@@ -115,9 +130,50 @@ fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
         )),
         _ => (),
     }
+    let lists = [
+        ("listen", &config.server.listen),
+        ("listen_tls", &config.server.listen_tls),
+        ("listen_https", &config.server.listen_https),
+    ];
+    let all: Vec<(&str, usize, SocketAddr)> = lists
+        .into_iter()
+        .flat_map(|(key, list)| list.iter().enumerate().map(move |(at, it)| (key, at, *it)))
+        .collect();
     // Port 0 is a new port each time.
-    let fixed = config.server.listen.iter().enumerate().filter(|it| it.1.port() != 0);
-    repeated(fixed, |at| [Key("server"), Key("listen"), At(at)].into(), document, told);
+    let fixed = all.iter().map(|it| it.2).enumerate().filter(|it| it.1.port() != 0);
+    let key = |at: usize| [Key("server"), Key(all[at].0), At(all[at].1)].into();
+    repeated(fixed, key, document, told);
+}
+
+fn tls(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    let tls = &config.tls;
+    let has = |it: &Path| !it.as_os_str().is_empty();
+    let (certificate, key) = (has(&tls.certificate), has(&tls.key));
+    if certificate != key {
+        let (given, missing) =
+            if certificate { ("certificate", "key") } else { ("key", "certificate") };
+        told.push(document.error(
+            &[Key("tls"), Key(given)],
+            format!("`{given}` is of no use without `{missing}`"),
+            "name the same file in both where it holds both",
+        ));
+    } else if certificate && tls.self_signed {
+        told.push(document.error(
+            &[Key("tls"), Key("self_signed")],
+            "there is a certificate already".to_owned(),
+            "leave out either `self_signed` or `certificate` and `key`",
+        ));
+    } else if !certificate && !tls.self_signed {
+        let server = &config.server;
+        let lists = [("listen_tls", &server.listen_tls), ("listen_https", &server.listen_https)];
+        told.extend(lists.into_iter().filter(|it| !it.1.is_empty()).map(|(key, _)| {
+            document.error(
+                &[Key("server"), Key(key)],
+                "encrypted transports need a certificate".to_owned(),
+                "name its files under `[tls]` as `certificate` and `key`, or write `self_signed = true` there for a first try",
+            )
+        }));
+    }
 }
 
 fn clients(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {

@@ -15,7 +15,7 @@ mod wording;
 
 pub use differences::differences;
 pub use keys::{
-    Config, History, List, Lookalike, Platform, Protect, Route, Rule, Seen, Server, Sinkhole,
+    Config, History, List, Lookalike, Platform, Protect, Route, Rule, Seen, Server, Sinkhole, Tls,
     Upstream,
 };
 pub use locate::{CONFIG_NAME, CONFIG_SYSTEM, Found, data_dir, find};
@@ -30,12 +30,12 @@ use document::Document;
 /// Largest configuration file, in octets.
 pub const FILE_LEN_MAX: u64 = 4 << 20;
 
-/// Reads a configuration file and looks whether the lists it names can be read.
+/// Reads a configuration file and looks whether the files it names can be read.
 ///
-/// Paths of lists are taken from the file's own folder.
+/// Their paths are taken from the file's own folder.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let text = read(path).map_err(|message| ConfigErrors::of_file(path, message))?;
-    let (config, problems) = understand(&text, path, meaning::unreadable_lists);
+    let (config, problems) = understand(&text, path, meaning::unreadable_files);
     finish(config, problems)
 }
 
@@ -43,14 +43,14 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
 pub fn check(path: &Path) -> Result<Config, ConfigErrors> {
     let text = read(path).map_err(|message| ConfigErrors::of_file(path, message))?;
     let (config, problems) = understand(&text, path, |config, document| {
-        let mut told = meaning::unreadable_lists(config, document);
+        let mut told = meaning::unreadable_files(config, document);
         told.extend(meaning::wide_domains(config, document, FLAGGED_MAX));
         told
     });
     finish(config, problems)
 }
 
-/// Reads a configuration from its text; `path` says where it came from. No list is looked for.
+/// Reads a configuration from its text; `path` says where it came from. No other file is looked for.
 pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
     let (config, problems) = understand(text, path, |_, _| Vec::new());
     finish(config, problems)

@@ -6,6 +6,7 @@
 mod answer;
 mod client;
 mod facts;
+mod freshness;
 mod intake;
 mod names;
 mod opt;
@@ -18,8 +19,9 @@ mod sample;
 mod wire;
 
 pub use answer::{Answer, BadReply, Record};
-pub use client::{Client, Transport};
+pub use client::{Client, Transport, Way};
 pub use facts::{ANSWERS_MAX, Facts};
+pub use freshness::freshness_secs;
 pub use intake::RECORDS_MAX;
 pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN};
 pub use outgoing::Outgoing;

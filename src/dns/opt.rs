@@ -16,6 +16,15 @@ pub(super) const OPT_LEN: usize = 11;
 /// Octets of an option's code and length, and of EDE's INFO-CODE.
 const EDE_LEN_MIN: usize = 6;
 
+/// Octets of an option's code and length.
+const OPTION_LEN_MIN: usize = 4;
+
+/// Padded responses fill blocks of so many octets (RFC 8467 section 4.1).
+pub(super) const BLOCK_RESPONSE: usize = 468;
+
+/// Padded queries fill blocks of so many octets (RFC 8467 section 4.1).
+pub(super) const BLOCK_QUERY: usize = 128;
+
 /// DO, in the lower half of the TTL field.
 const DNSSEC_OK: u32 = 0x8000;
 
@@ -26,6 +35,7 @@ mod code {
     pub(super) const EXPIRE: u16 = 9;
     pub(super) const COOKIE: u16 = 10;
     pub(super) const TCP_KEEPALIVE: u16 = 11;
+    pub(super) const PADDING: u16 = 12;
     pub(super) const KEY_TAG: u16 = 14;
     pub(super) const EDE: u16 = 15;
 }
@@ -34,7 +44,24 @@ impl Edns {
     /// Reads CLASS and TTL of an OPT record.
     #[inline]
     pub(super) const fn read(class: u16, ttl: u32) -> Self {
-        Self { udp_size: class, dnssec_ok: ttl & DNSSEC_OK != 0 }
+        Self { udp_size: class, dnssec_ok: ttl & DNSSEC_OK != 0, padding: false, keepalive: false }
+    }
+
+    /// Reads the options of a query: whether they fill the RDATA exactly and the known ones are of a form that their RFCs allow
+    /// in a query.
+    ///
+    /// Unbound takes what fits and ignores the rest, BIND answers FORMERR; RFC 7871 section 7.1.2 and RFC 7873 section 5.2.2 ask
+    /// for FORMERR for their options. One rule for all of them leaves nothing to interpretation. One pass, whatever the options are.
+    #[inline]
+    pub(super) fn read_options(&mut self, rdata: &[u8]) -> bool {
+        let mut used = 0;
+        rdata.is_empty()
+            || (options(rdata).all(|(code, data)| {
+                used += OPTION_LEN_MIN + data.len();
+                self.padding |= code == code::PADDING;
+                self.keepalive |= code == code::TCP_KEEPALIVE;
+                option_is_sound(code, data)
+            }) && used == rdata.len())
     }
 }
 
@@ -58,20 +85,6 @@ fn options(mut rdata: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         rdata = rest;
         Some((code, data))
     })
-}
-
-/// Whether a query's options fill the RDATA exactly and the known ones are of a form that their RFCs allow in a query.
-///
-/// Unbound takes what fits and ignores the rest, BIND answers FORMERR; RFC 7871 section 7.1.2 and RFC 7873 section 5.2.2 ask for
-/// FORMERR for their options. One rule for all of them leaves nothing to interpretation. One pass, whatever the options are.
-#[inline]
-pub(super) fn is_sound(rdata: &[u8]) -> bool {
-    let mut used = 0;
-    rdata.is_empty()
-        || (options(rdata).all(|(code, data)| {
-            used += 4 + data.len();
-            option_is_sound(code, data)
-        }) && used == rdata.len())
 }
 
 fn option_is_sound(code: u16, data: &[u8]) -> bool {
@@ -118,51 +131,97 @@ pub(super) fn ede(rdata: &[u8]) -> Option<(u16, &str)> {
     Some((wire::u16_at(data, 0)?, text.trim_end_matches('\0')))
 }
 
-/// Appends an OPT record with the given Extended DNS Errors while the message stays within `limit`, cutting their text where
-/// that helps. Returns false when an error was left out.
-#[inline]
-pub(super) fn write<'a>(
-    out: &mut Vec<u8>,
-    rcode: Rcode,
-    dnssec_ok: bool,
-    errors: impl Iterator<Item = Ede<'a>>,
-    limit: usize,
-) -> bool {
-    let [type_high, type_low] = rtype::OPT.to_be_bytes();
-    let [size_high, size_low] = UDP_SIZE_MAX.to_be_bytes();
-    let flags = if dnssec_ok { 0x80 } else { 0 };
-    out.extend_from_slice(&[
-        0,
-        type_high,
-        type_low,
-        size_high,
-        size_low,
-        rcode.high(),
-        0,
-        flags,
-        0,
-        0,
-        0,
-    ]);
-    let start = out.len();
-    let mut all = true;
-    for error in errors {
-        // A text longer than the RDATA can count is cut as well.
-        let room = limit.saturating_sub(out.len()).min(usize::from(u16::MAX) - (out.len() - start));
-        if room < EDE_LEN_MIN {
-            all = false;
-            continue;
-        }
-        let text = &error.text[..error.text.floor_char_boundary(room - EDE_LEN_MIN)];
-        out.extend_from_slice(&code::EDE.to_be_bytes());
-        let len = u16::try_from(2 + text.len()).expect("room is at most 65,535");
-        out.extend_from_slice(&len.to_be_bytes());
-        out.extend_from_slice(&error.code.to_be_bytes());
-        out.extend_from_slice(text.as_bytes());
+/// An OPT record of our own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opt {
+    pub(super) rcode: Rcode,
+    pub(super) dnssec_ok: bool,
+    /// For how long the connection may idle, in tenths of a second.
+    pub(super) keepalive: Option<u16>,
+    /// The message is padded to a multiple of so many octets; 0 for not at all.
+    pub(super) block: usize,
+    /// Largest message in octets. Taken to hold the record without options; these are left out where they do not fit.
+    pub(super) limit: usize,
+}
+
+impl Opt {
+    /// A record without options.
+    pub(super) const fn new(rcode: Rcode, dnssec_ok: bool) -> Self {
+        Self { rcode, dnssec_ok, keepalive: None, block: 0, limit: usize::MAX }
     }
-    let len = u16::try_from(out.len() - start).expect("room counts what is written");
-    out[start - 2..start].copy_from_slice(&len.to_be_bytes());
-    all
+
+    /// Appends the record with the given Extended DNS Errors while the message stays within the limit, cutting their text where
+    /// that helps. Returns false when an error was left out.
+    #[inline]
+    pub(super) fn write<'a>(
+        &self,
+        out: &mut Vec<u8>,
+        errors: impl Iterator<Item = Ede<'a>>,
+    ) -> bool {
+        let [type_high, type_low] = rtype::OPT.to_be_bytes();
+        let [size_high, size_low] = UDP_SIZE_MAX.to_be_bytes();
+        let flags = if self.dnssec_ok { 0x80 } else { 0 };
+        out.extend_from_slice(&[
+            0,
+            type_high,
+            type_low,
+            size_high,
+            size_low,
+            self.rcode.high(),
+            0,
+            flags,
+            0,
+            0,
+            0,
+        ]);
+        let start = out.len();
+        // What is longer than the RDATA can count is left out as well.
+        let end_max = self.limit.min(start.saturating_add(usize::from(u16::MAX)));
+        if let Some(keepalive) = self.keepalive
+            && out.len() + OPTION_LEN_MIN + 2 <= end_max
+        {
+            put(out, code::TCP_KEEPALIVE, &keepalive.to_be_bytes(), &[]);
+        }
+        let mut all = true;
+        for error in errors {
+            let room = end_max.saturating_sub(out.len());
+            if room < EDE_LEN_MIN {
+                all = false;
+                continue;
+            }
+            let text = &error.text[..error.text.floor_char_boundary(room - EDE_LEN_MIN)];
+            put(out, code::EDE, &error.code.to_be_bytes(), text.as_bytes());
+        }
+        if self.block > 0 {
+            self.pad(out, end_max);
+        }
+        let len = u16::try_from(out.len() - start).expect("no more is written than it can count");
+        out[start - 2..start].copy_from_slice(&len.to_be_bytes());
+        all
+    }
+
+    /// The last option, so that nothing else moves the end.
+    #[cold]
+    fn pad(&self, out: &mut Vec<u8>, end_max: usize) {
+        let least = out.len() + OPTION_LEN_MIN;
+        if least > end_max {
+            return;
+        }
+        let end = least.next_multiple_of(self.block).min(end_max);
+        let len = u16::try_from(end - least).expect("less than the RDATA can count");
+        out.extend_from_slice(&code::PADDING.to_be_bytes());
+        out.extend_from_slice(&len.to_be_bytes());
+        out.resize(end, 0);
+    }
+}
+
+/// Appends an option whose data has two parts.
+fn put(out: &mut Vec<u8>, code: u16, head: &[u8], tail: &[u8]) {
+    let len = u16::try_from(head.len() + tail.len()).expect("cut to what the RDATA can count");
+    out.extend_from_slice(&code.to_be_bytes());
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(head);
+    out.extend_from_slice(tail);
 }
 
 #[cfg(test)]
@@ -172,7 +231,7 @@ mod tests {
     #[test]
     fn options_of_queries_are_checked() {
         let check = |rdata: &[u8], expected: bool| {
-            assert_eq!(is_sound(rdata), expected, "{rdata:02x?}");
+            assert_eq!(Edns::read(0, 0).read_options(rdata), expected, "{rdata:02x?}");
         };
         check(b"", true);
         check(b"\x00\x03\x00\x00", true);
@@ -235,7 +294,8 @@ mod tests {
         let check = |limit: usize, expected: &str, all: bool| {
             let mut out = Vec::new();
             let error = Ede { code: Ede::BLOCKED, text: "aéé" };
-            assert_eq!(write(&mut out, Rcode::NXDOMAIN, true, [error].into_iter(), limit), all);
+            let opt = Opt { limit, ..Opt::new(Rcode::NXDOMAIN, true) };
+            assert_eq!(opt.write(&mut out, [error].into_iter()), all);
             assert!(out.len() <= limit.max(OPT_LEN));
             let rdata = &out[OPT_LEN..];
             assert_eq!(wire::u16_at(&out, 9), u16::try_from(rdata.len()).ok());
@@ -253,9 +313,52 @@ mod tests {
     }
 
     #[test]
+    fn padding_fills_blocks_within_the_limit() {
+        let check = |filled: usize, limit: usize, expected: usize| {
+            let mut out = vec![7; filled];
+            let opt = Opt { block: BLOCK_RESPONSE, limit, ..Opt::new(Rcode::NOERROR, false) };
+            opt.write(&mut out, std::iter::empty());
+            assert_eq!(out.len(), expected, "{filled} {limit}");
+            let rdata = &out[filled + OPT_LEN..];
+            assert_eq!(wire::u16_at(&out, filled + 9), u16::try_from(rdata.len()).ok());
+            let found: Vec<_> = options(rdata).map(|(code, data)| (code, data.len())).collect();
+            let padding = (rdata.len() >= 4).then(|| (code::PADDING, rdata.len() - 4));
+            assert_eq!(found, Vec::from_iter(padding));
+        };
+        check(100, 65_535, 468);
+        check(453, 65_535, 468);
+        check(454, 65_535, 936);
+        check(465, 65_535, 936);
+        check(65_000, 65_535, 65_052);
+        check(65_520, 65_535, 65_535);
+        check(65_522, 65_535, 65_533);
+    }
+
+    #[test]
+    fn the_idle_time_is_told_first() {
+        let mut out = Vec::new();
+        let opt = Opt { keepalive: Some(100), ..Opt::new(Rcode::NOERROR, false) };
+        opt.write(&mut out, [Ede { code: Ede::OTHER, text: "" }].into_iter());
+        assert_eq!(out[OPT_LEN..], [0, 11, 0, 2, 0, 100, 0, 15, 0, 2, 0, 0]);
+    }
+
+    #[test]
+    fn what_a_query_asks_for_is_read() {
+        let check = |rdata: &[u8], padding: bool, keepalive: bool| {
+            let mut edns = Edns::read(0, 0);
+            assert!(edns.read_options(rdata));
+            assert_eq!((edns.padding, edns.keepalive), (padding, keepalive));
+        };
+        check(b"", false, false);
+        check(b"\x00\x0c\x00\x02\x00\x00", true, false);
+        check(b"\x00\x0b\x00\x00", false, true);
+        check(b"\x00\x0b\x00\x00\x00\x0c\x00\x00", true, true);
+    }
+
+    #[test]
     fn extended_rcodes_take_the_upper_octet() {
         let mut out = Vec::new();
-        write(&mut out, Rcode::BADVERS, false, std::iter::empty(), 512);
+        Opt::new(Rcode::BADVERS, false).write(&mut out, std::iter::empty());
         assert_eq!(out, [0, 0, 41, 0x04, 0xd0, 1, 0, 0, 0, 0, 0]);
         assert_eq!(rcode_high(0x0100_8000) | Rcode::BADVERS.low(), 16);
         assert_eq!((version(0x00ff_0000), version(0xff00_ffff)), (255, 0));

@@ -1,10 +1,12 @@
 //! `Outgoing`: a query of our own to an upstream.
 
 use super::{
-    Rcode, opt,
+    Rcode,
+    opt::{self, Opt},
     wire::{Header, flag},
 };
 use crate::name::Name;
+use std::iter;
 
 /// A query to an upstream, built from scratch: nothing of the client's OPT travels on but DO.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,8 @@ pub struct Outgoing<'a> {
     pub dnssec_ok: bool,
     /// Whether the query carries OPT, stating [`super::UDP_SIZE_MAX`] octets.
     pub edns: bool,
+    /// Whether OPT hides the length of the query (RFC 8467 section 4.1). For encrypted ways only.
+    pub padded: bool,
 }
 
 impl Outgoing<'_> {
@@ -49,7 +53,8 @@ impl Outgoing<'_> {
         out.extend_from_slice(&self.qtype.to_be_bytes());
         out.extend_from_slice(&self.qclass.to_be_bytes());
         if self.edns {
-            opt::write(out, Rcode::NOERROR, self.dnssec_ok, std::iter::empty(), 0);
+            let block = if self.padded { opt::BLOCK_QUERY } else { 0 };
+            Opt { block, ..Opt::new(Rcode::NOERROR, self.dnssec_ok) }.write(out, iter::empty());
         }
     }
 }
@@ -71,6 +76,7 @@ mod tests {
             cd: false,
             dnssec_ok: true,
             edns: false,
+            padded: false,
         };
         let check = |outgoing: Outgoing<'_>, edns: Option<Edns>| {
             let mut packet = vec![1, 2, 3];
@@ -85,8 +91,15 @@ mod tests {
         };
         check(plain, None);
         check(Outgoing { rd: false, cd: true, ..plain }, None);
-        let edns = |dnssec_ok| Some(Edns { udp_size: UDP_SIZE_MAX, dnssec_ok });
+        let edns = |dnssec_ok| {
+            Some(Edns { udp_size: UDP_SIZE_MAX, dnssec_ok, padding: false, keepalive: false })
+        };
         check(Outgoing { edns: true, ..plain }, edns(true));
         check(Outgoing { edns: true, dnssec_ok: false, ..plain }, edns(false));
+        let padded = Outgoing { edns: true, padded: true, ..plain };
+        check(padded, edns(true).map(|it| Edns { padding: true, ..it }));
+        let mut packet = Vec::new();
+        padded.write(&mut packet);
+        assert_eq!(packet.len(), 128);
     }
 }

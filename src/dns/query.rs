@@ -1,7 +1,8 @@
 //! A client's query, parsed in place without allocation.
 
 use super::{
-    Ede, Rcode, opt,
+    Ede, Rcode,
+    opt::{self, Opt},
     rdata::Entry,
     rtype,
     wire::{HEADER_LEN, Header, flag, u16_at},
@@ -40,6 +41,10 @@ pub struct Edns {
     pub udp_size: u16,
     /// DO: DNSSEC records wanted.
     pub dnssec_ok: bool,
+    /// A Padding option came along: the response is padded as well, where that hides anything (RFC 7830).
+    pub padding: bool,
+    /// The client asks how long its connection may idle (RFC 7828).
+    pub keepalive: bool,
 }
 
 /// A packet that is no answerable query.
@@ -179,10 +184,10 @@ fn read_records(
         if misplaced || edns.is_some() {
             return Err((Rcode::FORMERR, edns));
         }
-        edns = Some(Edns::read(entry.class, entry.ttl));
+        let read = edns.insert(Edns::read(entry.class, entry.ttl));
         if opt::version(entry.ttl) != 0 {
             rcode = Rcode::BADVERS;
-        } else if !opt::is_sound(&packet[entry.rdata]) {
+        } else if !read.read_options(&packet[entry.rdata]) {
             return Err((Rcode::FORMERR, edns));
         }
     }
@@ -209,9 +214,9 @@ impl Rejected {
         out.extend_from_slice(&header.octets());
         out.extend_from_slice(question);
         if let Some(edns) = edns {
-            let error = self.ede(question);
-            let limit = usize::from(opt::UDP_SIZE_MIN);
-            opt::write(out, rcode, edns.dnssec_ok, error.into_iter(), limit);
+            let opt =
+                Opt { limit: usize::from(opt::UDP_SIZE_MIN), ..Opt::new(rcode, edns.dnssec_ok) };
+            opt.write(out, self.ede(question).into_iter());
         }
     }
 

@@ -1,7 +1,8 @@
 //! `Reply`: how an answer leaves for one client: ID, flags, question case, TTLs, size, OPT.
 
 use super::{
-    Answer, Query, Rcode, opt,
+    Answer, Query, Rcode, Way,
+    opt::{self, Opt},
     wire::{HEADER_LEN, flag},
 };
 
@@ -18,8 +19,8 @@ pub struct Reply<'a> {
     pub ttl_secs_override: Option<u32>,
     /// An Extended DNS Error to add, when the client sent EDNS. It precedes the one that the upstream gave.
     pub ede: Option<Ede<'a>>,
-    /// Largest message in octets that this transport takes: 65,535 over streams; over UDP [`super::udp_limit`].
-    pub limit: usize,
+    /// What the way to the client takes ([`super::Client::way`]).
+    pub way: Way,
 }
 
 /// An Extended DNS Error (RFC 8914).
@@ -67,7 +68,7 @@ impl Reply<'_> {
         let opt_len = if query.edns.is_some() { opt::OPT_LEN } else { 0 };
         let (message, head) = (answer.message(), answer.head());
         assert_eq!(head.len(), HEADER_LEN + query.sent.len() + 4, "an answer to another question");
-        let fits = message.len() + opt_len <= self.limit;
+        let fits = message.len() + opt_len <= self.way.limit;
         out.clear();
         out.extend_from_slice(if fits { message } else { head });
 
@@ -97,7 +98,14 @@ impl Reply<'_> {
         if let Some(edns) = query.edns {
             let own = answer.ede().map(|(code, text)| Ede { code, text });
             let errors = self.ede.into_iter().chain(own);
-            if !opt::write(out, answer.rcode(), edns.dnssec_ok, errors, self.limit) {
+            let opt = Opt {
+                rcode: answer.rcode(),
+                dnssec_ok: edns.dnssec_ok,
+                keepalive: self.way.keepalive.filter(|_| edns.keepalive),
+                block: if self.way.padded && edns.padding { opt::BLOCK_RESPONSE } else { 0 },
+                limit: self.way.limit,
+            };
+            if !opt.write(out, errors) {
                 out[2] |= (flag::TC >> 8) as u8;
             }
         }
@@ -148,8 +156,14 @@ mod tests {
     /// Writes `answer` to the client that sent `packet`, as `change` wants it.
     fn write(answer: &Answer, packet: &[u8], change: impl Fn(&mut Reply<'_>)) -> Vec<u8> {
         let query = &Query::parse(packet).unwrap();
-        let mut reply =
-            Reply { answer, query, age_secs: 0, ttl_secs_override: None, ede: None, limit: 512 };
+        let mut reply = Reply {
+            answer,
+            query,
+            age_secs: 0,
+            ttl_secs_override: None,
+            ede: None,
+            way: Way::plain(512),
+        };
         change(&mut reply);
         let mut out = b"left over".to_vec();
         reply.write(&mut out);
@@ -250,7 +264,7 @@ mod tests {
         let answer = answer(sample(flag::AD).authority(b"\xc0\x10", rtype::NS, 9, b"\xc0\x10"));
         let whole = write(&answer, &packet(flag::RD, None), |_| ());
         let check = |opt: Option<u32>, limit: usize, fits: bool| {
-            let out = write(&answer, &packet(flag::RD, opt), |it| it.limit = limit);
+            let out = write(&answer, &packet(flag::RD, opt), |it| it.way.limit = limit);
             assert_eq!(flags(&out) & flag::TC == 0, fits, "{limit}");
             assert!(out.len() <= limit);
             if !fits {
@@ -271,7 +285,7 @@ mod tests {
         let check = |room: usize, text: Option<&str>| {
             let out = write(&answer, &packet(0, Some(0)), |it| {
                 it.ede = Some(Ede { code: Ede::BLOCKED, text: "reads as another" });
-                it.limit = len + room;
+                it.way.limit = len + room;
             });
             assert_eq!(out[7], 2, "both records are there");
             let entry = Entry::read(&out, len - 11).unwrap();

@@ -270,6 +270,7 @@ pub(super) mod tests {
                 address: (Ipv4Addr::new(192, 0, 2, 7), 5_000).into(),
                 local: Ipv4Addr::LOCALHOST.into(),
                 transport: Transport::Udp,
+                keepalive: 0,
             },
             name: Name::parse(name).unwrap(),
             qtype: 1,

@@ -7,16 +7,13 @@ use super::{
 };
 use crate::{
     cache::Entry,
-    dns::{self, Answer, Client, Ede, Facts, Query, Rcode, Reply, Transport},
+    dns::{Answer, Client, Ede, Facts, Query, Rcode, Reply},
     event::Record,
     policy::Policy,
     upstream::ForwardError,
     verdict::{Action, Verdict},
 };
 use std::{sync::Arc, time::Instant};
-
-/// Largest message over a stream (RFC 7766 section 8).
-const STREAM_LIMIT: usize = 65_535;
 
 /// A query about to be answered.
 pub(super) struct Exit<'a> {
@@ -133,12 +130,9 @@ impl Exit<'_> {
     }
 
     fn send(&self, answer: &Answer, facts: &Arc<Facts>, manner: &Manner<'_>, out: &mut Vec<u8>) {
-        let limit = match self.client.transport {
-            Transport::Udp => dns::udp_limit(self.query),
-            Transport::Tcp => STREAM_LIMIT,
-        };
+        let way = self.client.way(self.query);
         let Manner { age_secs, ttl_secs_override, ede, .. } = *manner;
-        Reply { answer, query: self.query, age_secs, ttl_secs_override, ede, limit }.write(out);
+        Reply { answer, query: self.query, age_secs, ttl_secs_override, ede, way }.write(out);
         self.record(answer.rcode(), facts, manner.now, manner.cached);
     }
 

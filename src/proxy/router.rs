@@ -246,6 +246,7 @@ mod tests {
             cd: false,
             dnssec_ok: false,
             edns: false,
+            padded: false,
         }
         .write(&mut packet);
         router.load().find(&Query::parse(&packet).unwrap())

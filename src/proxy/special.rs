@@ -160,8 +160,18 @@ impl Special {
         let (name, qtype, qclass) = (&query.name, query.qtype, query.qclass);
         let mut packet = Vec::with_capacity(300);
         // A query of our own, since not all that a client may send can be read there.
-        Outgoing { id: 0, name, qtype, qclass, rd: true, cd: false, dnssec_ok: false, edns: false }
-            .write(&mut packet);
+        Outgoing {
+            id: 0,
+            name,
+            qtype,
+            qclass,
+            rd: true,
+            cd: false,
+            dnssec_ok: false,
+            edns: false,
+            padded: false,
+        }
+        .write(&mut packet);
         let source = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let asked = Request::from_bytes(packet, source, Protocol::Tcp).ok()?;
         let reply = Captured::default();
@@ -252,6 +262,7 @@ mod tests {
             cd: false,
             dnssec_ok: false,
             edns: true,
+            padded: false,
         }
         .write(&mut packet);
         let query = Query::parse(&packet).unwrap();

@@ -50,7 +50,7 @@ pub enum StartError {
     InUse {
         /// The address wanted.
         address: SocketAddr,
-        /// UDP or TCP.
+        /// What would be spoken there.
         transport: Transport,
         /// Who has it, as far as it can be seen.
         holder: Option<Holder>,
@@ -60,7 +60,7 @@ pub enum StartError {
     Permission {
         /// The address wanted.
         address: SocketAddr,
-        /// UDP or TCP.
+        /// What would be spoken there.
         transport: Transport,
     },
     /// The address belongs to no interface of this host.
@@ -77,10 +77,20 @@ pub enum StartError {
     Bind {
         /// The address wanted.
         address: SocketAddr,
-        /// UDP or TCP.
+        /// What would be spoken there.
         transport: Transport,
         /// What the system says.
         source: io::Error,
+    },
+    /// There is an encrypted listener and no certificate, or TLS cannot be set up.
+    #[error("cannot listen on `{address}` ({}): {}", transport.as_str(), source.as_ref().map_or_else(|| "there is no certificate\nhint: `[tls] certificate` and `key`, or `self_signed = true`".to_owned(), ToString::to_string))]
+    Tls {
+        /// The address wanted.
+        address: SocketAddr,
+        /// What would be spoken there.
+        transport: Transport,
+        /// What is wrong; `None` for a missing certificate.
+        source: Option<rustls::Error>,
     },
     /// A worker thread did not start.
     #[error("cannot start a worker thread: {0}")]
@@ -144,6 +154,18 @@ fn is_missing_loopback(error: &StartError) -> bool {
         }
         _ => false,
     }
+}
+
+/// Binds addresses for connections that carry `transport`.
+pub(super) fn bind_streams(
+    listen: &[SocketAddr],
+    transport: Transport,
+) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
+    let bound = listen.iter().map(|&address| {
+        let listener = tcp(address).map_err(|it| explain(address, transport, it))?;
+        Ok((listener.local_addr().unwrap_or(address), listener))
+    });
+    bound.collect()
 }
 
 fn bind_one(address: SocketAddr, workers: usize) -> Result<Bound, StartError> {

@@ -1,23 +1,22 @@
-//! One TCP connection: queries in, answers out in whatever order they are ready (RFC 7766 section 7).
+//! One connection over TCP or TLS: queries in, answers out in whatever order they are ready (RFC 7766 section 7).
 
 use super::{
     clock,
     frames::Frames,
     front::{Front, Outcome},
-    tcp::Seat,
+    stream::{Event, Stream},
+    tcp::{self, Seat},
 };
-use crate::dns::Client;
+use crate::dns::{Client, Transport};
 use std::{
-    io::{self, Read as _},
+    future::poll_fn,
+    io,
     pin::pin,
     sync::Arc,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
-use tokio::{
-    io::AsyncReadExt as _,
-    net::{TcpStream, tcp::WriteHalf},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 /// Queries of one connection on the asynchronous side. Past that nothing more is read until one is answered.
 const WAITING_MAX: usize = 64;
@@ -34,7 +33,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Serves one connection, opened at `now`, to its end.
 pub(super) async fn serve(
-    mut stream: TcpStream,
+    mut stream: Stream,
     client: Client,
     now: Instant,
     front: &Arc<Front>,
@@ -56,7 +55,13 @@ pub(super) async fn serve(
         stalled_since: None,
     };
     // An error means that the client has gone; there is nobody left to tell.
-    let _ = connection.run(&mut stream).await;
+    if connection.run(&mut stream).await.is_ok() {
+        poll_fn(|cx| {
+            stream.end(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
 }
 
 struct Connection<'a> {
@@ -91,33 +96,33 @@ impl Drop for Connection<'_> {
 }
 
 impl Connection<'_> {
-    async fn run(&mut self, stream: &mut TcpStream) -> io::Result<()> {
-        let (mut reader, writer) = stream.split();
+    async fn run(&mut self, stream: &mut Stream) -> io::Result<()> {
         let seat = self.seat;
         let mut closed = pin!(seat.closed());
         let mut timer = pin!(tokio::time::sleep(self.seat.idle_timeout()));
         loop {
             let now = clock::now();
-            self.pump(&writer, now)?;
-            if !self.reading && self.waiting.is_empty() && self.pending().is_empty() {
+            poll_fn(|cx| Poll::Ready(self.pump(stream, cx, now))).await?;
+            let has_output = self.has_output(stream);
+            if !self.reading && self.waiting.is_empty() && !has_output {
                 return Ok(());
             }
             let deadline = self.deadline(now);
             if deadline < timer.deadline().into_std() {
                 timer.as_mut().reset(deadline.into());
             }
-            let (has_room, has_output) = (self.has_room(), !self.pending().is_empty());
+            let reads = self.reading && !self.closing && self.has_room();
             tokio::select! {
-                read = reader.read(self.frames.space()), if self.reading && !self.closing && has_room => match read? {
-                    0 => self.reading = false,
-                    len => self.frames.filled(len),
+                event = poll_fn(|cx| stream.poll(cx, reads.then(|| self.frames.space()), has_output)), if reads || has_output => match event? {
+                    Event::Read(0) => self.reading = false,
+                    Event::Read(len) => self.frames.filled(len),
+                    Event::Writable => (),
                 },
                 Some(done) = self.waiting.join_next() => {
                     if let Ok(Some(answer)) = done {
                         self.push(&answer);
                     }
                 }
-                ready = writer.writable(), if has_output => ready?,
                 () = &mut closed, if !self.closing => self.closing = true,
                 () = &mut timer => {
                     let now = clock::now();
@@ -132,30 +137,34 @@ impl Connection<'_> {
     }
 
     /// Answers what has been read and writes what has been answered, as far as neither has to wait.
-    fn pump(&mut self, writer: &WriteHalf<'_>, now: Instant) -> io::Result<()> {
+    fn pump(&mut self, stream: &mut Stream, cx: &mut Context<'_>, now: Instant) -> io::Result<()> {
         loop {
             self.answer(now);
             let had_room = self.has_room();
-            self.flush(writer, now)?;
+            self.flush(stream, cx, now)?;
             if !had_room && self.has_room() {
                 continue;
             }
-            if !(self.closing && self.reading && self.has_room() && self.read_now(writer)?) {
+            if !(self.closing && self.reading && self.has_room() && self.read_now(stream)?) {
                 break;
             }
         }
-        self.note_state(now);
+        self.note_state(stream, now);
         Ok(())
     }
 
     fn answer(&mut self, now: Instant) {
         let served = self.front.access.load();
+        self.client.keepalive = tcp::tenths(self.seat.idle_timeout());
         while self.has_room() {
             let Some(received) = self.frames.next() else {
                 break;
             };
             let counters = self.front.metrics.here();
-            counters.queries_tcp.bump();
+            match self.client.transport {
+                Transport::Dot => counters.queries_dot.bump(),
+                _ => counters.queries_tcp.bump(),
+            }
             self.active = now;
             self.partial_since = None;
             let mut outcome =
@@ -204,16 +213,15 @@ impl Connection<'_> {
         self.front.metrics.here().responses.bump();
     }
 
-    fn flush(&mut self, writer: &WriteHalf<'_>, now: Instant) -> io::Result<()> {
+    fn flush(&mut self, stream: &mut Stream, cx: &mut Context<'_>, now: Instant) -> io::Result<()> {
         while !self.pending().is_empty() {
-            match writer.try_write(self.pending()) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(len) => {
+            match stream.poll_write(cx, self.pending())? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(len) => {
                     self.written += len;
                     self.active = now;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
+                Poll::Pending => return Ok(()),
             }
         }
         self.output.clear();
@@ -221,24 +229,23 @@ impl Connection<'_> {
         if self.output.capacity() > OUTPUT_LEN_KEPT {
             self.output = Vec::new();
         }
+        if stream.holds_output() && stream.poll_flush(cx)?.is_ready() {
+            self.active = now;
+        }
         Ok(())
     }
 
-    /// Reads what stands in the socket right now, and says whether there was anything. Asks the kernel itself: what the runtime knows
-    /// may be a moment old.
-    fn read_now(&mut self, writer: &WriteHalf<'_>) -> io::Result<bool> {
-        let socket = socket2::SockRef::from(writer.as_ref());
-        match (&*socket).read(self.frames.space()) {
-            Ok(0) => self.reading = false,
-            Ok(len) => self.frames.filled(len),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.reading = false,
-            Err(error) => return Err(error),
+    /// Reads what stands in the socket right now, and says whether there was anything.
+    fn read_now(&mut self, stream: &mut Stream) -> io::Result<bool> {
+        match stream.read_now(self.frames.space())? {
+            None | Some(0) => self.reading = false,
+            Some(len) => self.frames.filled(len),
         }
         Ok(self.reading)
     }
 
-    fn note_state(&mut self, now: Instant) {
-        let stalled = !self.pending().is_empty();
+    fn note_state(&mut self, stream: &Stream, now: Instant) {
+        let stalled = self.has_output(stream);
         self.stalled_since = stalled.then(|| self.stalled_since.unwrap_or(now));
         self.partial_since = self.frames.is_partial().then(|| self.partial_since.unwrap_or(now));
         let is_idle = self.waiting.is_empty() && !stalled;
@@ -261,6 +268,10 @@ impl Connection<'_> {
 
     fn has_room(&self) -> bool {
         self.waiting.len() < WAITING_MAX && self.pending().len() < OUTPUT_LEN_MAX
+    }
+
+    fn has_output(&self, stream: &Stream) -> bool {
+        !self.pending().is_empty() || stream.holds_output()
     }
 
     fn pending(&self) -> &[u8] {

@@ -6,11 +6,12 @@ use super::{
     refusals::Refusals,
 };
 use crate::{
-    dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply, Transport, udp_limit},
+    dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply},
     metrics::Metrics,
     proxy::{Now, Proxy},
 };
 use std::{
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -51,7 +52,7 @@ impl Responder {
         match self {
             Self::Proxy(it) => it.respond_now(query, client, now, out),
             #[cfg(test)]
-            Self::Script(it) => it.respond_now(query, limit(query, client), out),
+            Self::Script(it) => it.respond_now(query, client.way(query), out),
         }
     }
 
@@ -65,7 +66,7 @@ impl Responder {
         match self {
             Self::Proxy(it) => it.respond(query, client, received, out).await,
             #[cfg(test)]
-            Self::Script(it) => it.respond(query, limit(query, client), out).await,
+            Self::Script(it) => it.respond(query, client.way(query), out).await,
         }
     }
 }
@@ -164,6 +165,15 @@ impl Front {
         }
     }
 
+    /// Whether a client that connects is worth a handshake: one that is served, or may be told once more that it is not.
+    pub(super) fn may_shake_hands(&self, client: IpAddr, now: Instant) -> bool {
+        if self.access.admits(client) || self.refusals.note(client, now) {
+            return true;
+        }
+        self.metrics.here().strangers_turned_away.bump();
+        false
+    }
+
     /// SERVFAIL, where anything can be said at all.
     pub(super) fn servfail(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
         match Query::parse(packet) {
@@ -251,16 +261,9 @@ fn write(
         age_secs: 0,
         ttl_secs_override: None,
         ede,
-        limit: limit(query, client),
+        way: client.way(query),
     }
     .write(out);
-}
-
-fn limit(query: &Query<'_>, client: &Client) -> usize {
-    match client.transport {
-        Transport::Udp => udp_limit(query),
-        Transport::Tcp => u16::MAX.into(),
-    }
 }
 
 /// The future's result, or `None` when it panicked.
@@ -277,7 +280,10 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{clock, script::Script};
+    use crate::{
+        dns::Transport,
+        server::{clock, script::Script},
+    };
     use proptest::prelude::*;
 
     /// What becomes of `packet`, and the response.
@@ -286,7 +292,8 @@ mod tests {
         let (access, metrics) = (Arc::new(Access::new(&[])), Arc::new(Metrics::new()));
         let front = Front::new(responder, access, metrics, clock::now());
         let address = ([127, 0, 0, 1], 5353).into();
-        let client = Client { address, local: address.ip(), transport: Transport::Udp };
+        let client =
+            Client { address, local: address.ip(), transport: Transport::Udp, keepalive: 0 };
         let mut out = vec![7; 3];
         let served = front.access.load();
         let outcome =

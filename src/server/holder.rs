@@ -35,7 +35,7 @@ impl fmt::Display for Holder {
 
 /// The first socket that keeps `address` from being bound.
 pub(super) fn find(address: SocketAddr, transport: Transport) -> Option<Holder> {
-    let protocol = transport.as_str();
+    let protocol = if over_udp(transport) { "udp" } else { "tcp" };
     let files = [format!("/proc/net/{protocol}"), format!("/proc/net/{protocol}6")];
     let row = files.iter().find_map(|file| {
         let text = fs::read_to_string(file).ok()?;
@@ -45,6 +45,10 @@ pub(super) fn find(address: SocketAddr, transport: Transport) -> Option<Holder> 
     })?;
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     Some(Holder { bound: row.bound, user: user(&users, row.uid), process: process(row.inode) })
+}
+
+fn over_udp(transport: Transport) -> bool {
+    matches!(transport, Transport::Udp | Transport::Doq)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +63,7 @@ fn row(line: &str, transport: Transport) -> Option<Row> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let bound = address(fields.next()?)?;
     let state = fields.nth(1)?;
-    if transport == Transport::Tcp && state != LISTEN {
+    if !over_udp(transport) && state != LISTEN {
         return None;
     }
     let uid = fields.nth(3)?.parse().ok()?;

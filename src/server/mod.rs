@@ -1,4 +1,4 @@
-//! The fronts: plain DNS over UDP and TCP, and who may use them.
+//! The fronts: DNS over UDP, TCP, TLS and HTTPS, and who may use them.
 //!
 //! ```text
 //!   UDP  one thread per core and address      TCP  one task per connection
@@ -15,11 +15,14 @@
 
 mod access;
 mod bind;
+mod certificate;
 mod clock;
 mod connection;
+mod doh;
 mod frames;
 mod front;
 mod holder;
+mod https;
 mod interfaces;
 #[cfg(unix)]
 mod limit;
@@ -32,21 +35,24 @@ mod quota;
 mod refusals;
 #[cfg(test)]
 mod script;
+mod stream;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod udp;
 
 pub use access::Access;
 pub use bind::StartError;
+pub use certificate::{Certificate, CertificateError, CertificateSource};
 pub use holder::Holder;
 pub use interfaces::reachable_addresses;
 pub use prefix::{Prefix, PrefixError};
 
-use crate::{metrics::Metrics, proxy::Proxy};
+use crate::{dns::Transport, metrics::Metrics, proxy::Proxy};
 use front::{Front, Responder};
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -54,6 +60,7 @@ use std::{
     thread,
     time::Duration,
 };
+use tcp::Speech;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -67,6 +74,12 @@ use udp::{Socket, Worker};
 pub struct Config {
     /// Where to listen, over UDP and TCP each. Port 0 lets the system pick one, the same for both.
     pub listen: Vec<SocketAddr>,
+    /// Where to listen for DNS over TLS.
+    pub listen_tls: Vec<SocketAddr>,
+    /// Where to listen for DNS over HTTPS.
+    pub listen_https: Vec<SocketAddr>,
+    /// What encrypted transports show; they need one.
+    pub certificate: Option<Arc<Certificate>>,
     /// UDP threads per address; 0 is one for each core.
     pub workers: usize,
     /// Who is served.
@@ -79,6 +92,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
+    encrypted: Vec<(Transport, SocketAddr)>,
     front: Arc<Front>,
     stop: Arc<AtomicBool>,
     stop_tasks: watch::Sender<bool>,
@@ -114,7 +128,11 @@ fn start_with(
     };
     #[cfg(unix)]
     limit::raise_open_files();
-    let bound = bind::bind(&config.listen, workers)?;
+    let encrypted = encrypted(config)?;
+    let bound = match &config.listen[..] {
+        [] if !encrypted.is_empty() => Vec::new(),
+        listen => bind::bind(listen, workers)?,
+    };
     let front = Arc::new(Front::new(
         responder,
         Arc::clone(&config.access),
@@ -125,6 +143,7 @@ fn start_with(
     let (deferred, queue) = mpsc::channel(front::WAITING_MAX as usize);
     let mut server = Server {
         addresses: bound.iter().map(|it| it.address).collect(),
+        encrypted: encrypted.iter().map(|it| (it.transport, it.address)).collect(),
         front: Arc::clone(&front),
         stop: Arc::new(AtomicBool::new(false)),
         stop_tasks,
@@ -134,6 +153,11 @@ fn start_with(
         refresh: runtime.spawn(keep_fresh(Arc::clone(&config.access))),
     };
     let table = tcp::Table::new();
+    let serve = |server: &mut Server, listener, speech| {
+        let (front, table) = (Arc::clone(&front), Arc::clone(&table));
+        let serving = tcp::serve(listener, speech, front, table, stopped.clone());
+        server.tasks.push(runtime.spawn(serving));
+    };
     for listener in bound {
         for socket in listener.udp {
             server.sockets.push(Arc::clone(&socket));
@@ -148,17 +172,51 @@ fn start_with(
                 return Err(StartError::Thread(error));
             }
         }
-        let serve =
-            tcp::serve(listener.tcp, Arc::clone(&front), Arc::clone(&table), stopped.clone());
-        server.tasks.push(runtime.spawn(serve));
+        serve(&mut server, listener.tcp, Speech::Dns);
+    }
+    for it in encrypted {
+        serve(&mut server, it.listener, it.speech);
     }
     Ok(server)
+}
+
+/// A listener whose connections are encrypted.
+struct Encrypted {
+    transport: Transport,
+    address: SocketAddr,
+    listener: TcpListener,
+    speech: Speech,
+}
+
+fn encrypted(config: &Config) -> Result<Vec<Encrypted>, StartError> {
+    let mut encrypted = Vec::new();
+    for (transport, listen, protocols, speech) in [
+        (Transport::Dot, &config.listen_tls, tls::DOT, Speech::Dot as fn(_) -> _),
+        (Transport::Doh, &config.listen_https, tls::DOH, Speech::Doh),
+    ] {
+        let Some(&address) = listen.first() else { continue };
+        let failed = |source| StartError::Tls { address, transport, source };
+        let certificate = config.certificate.as_ref().ok_or_else(|| failed(None))?;
+        let setup = tls::config(certificate, protocols).map_err(|it| failed(Some(it)))?;
+        let speech = speech(Arc::new(setup));
+        let bound = bind::bind_streams(listen, transport)?.into_iter();
+        encrypted.extend(bound.map(|(address, listener)| {
+            let speech = speech.clone();
+            Encrypted { transport, address, listener, speech }
+        }));
+    }
+    Ok(encrypted)
 }
 
 impl Server {
     /// Where it listens, with real ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens for encrypted DNS, and for which, with real ports.
+    pub fn encrypted(&self) -> &[(Transport, SocketAddr)] {
+        &self.encrypted
     }
 
     /// Stops taking queries, answers those that it has, and ends; waits for that until `within` has passed.

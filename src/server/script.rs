@@ -1,7 +1,7 @@
 //! A script in place of the proxy, for tests of the fronts alone: the first label of a name says what happens to its query.
 
 use crate::{
-    dns::{Answer, Query, Rcode, Reply},
+    dns::{Answer, Query, Rcode, Reply, Way},
     proxy::Now,
 };
 use tokio::sync::Semaphore;
@@ -21,19 +21,19 @@ impl Script {
         Self { release: Semaphore::new(0), held: Semaphore::new(0) }
     }
 
-    pub(super) fn respond_now(&self, query: &Query<'_>, limit: usize, out: &mut Vec<u8>) -> Now {
+    pub(super) fn respond_now(&self, query: &Query<'_>, way: Way, out: &mut Vec<u8>) -> Now {
         match first_label(query) {
             b"silent" => Now::Silent,
             b"panic" => panic!("expected in this test"),
             b"later" | b"later-silent" | b"later-panic" | b"held" => Now::Later,
             _ => {
-                write(query, limit, out);
+                write(query, way, out);
                 Now::Answered
             }
         }
     }
 
-    pub(super) async fn respond(&self, query: &Query<'_>, limit: usize, out: &mut Vec<u8>) -> bool {
+    pub(super) async fn respond(&self, query: &Query<'_>, way: Way, out: &mut Vec<u8>) -> bool {
         match first_label(query) {
             b"later-silent" => return false,
             b"later-panic" => panic!("expected in this test"),
@@ -43,7 +43,7 @@ impl Script {
             }
             _ => tokio::task::yield_now().await,
         }
-        write(query, limit, out);
+        write(query, way, out);
         true
     }
 }
@@ -52,8 +52,8 @@ fn first_label<'q>(query: &'q Query<'_>) -> &'q [u8] {
     query.name.labels().next().unwrap_or_default()
 }
 
-fn write(query: &Query<'_>, limit: usize, out: &mut Vec<u8>) {
+fn write(query: &Query<'_>, way: Way, out: &mut Vec<u8>) {
     let answer = Answer::empty(query, Rcode::NOERROR);
-    Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: None, ede: None, limit }
+    Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: None, ede: None, way }
         .write(out);
 }

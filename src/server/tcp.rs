@@ -1,7 +1,8 @@
-//! DNS over TCP: accepting connections, and how many there may be.
+//! Accepting TCP connections, for DNS as it is, over TLS and over HTTPS, and how many there may be.
 
-use super::{clock, connection, front::Front, quota::client_key};
+use super::{clock, connection, front::Front, https, quota::client_key, stream::Stream, tls};
 use crate::dns::{Client, Transport};
+use rustls::ServerConfig;
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -17,7 +18,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Connections in all; some 8 KiB each while idle.
+/// Connections in all; some 8 KiB each while idle, and 30 KiB more with TLS.
 const CONNECTIONS_MAX: usize = 1000;
 /// Connections of one client.
 const CLIENT_CONNECTIONS_MAX: usize = 250;
@@ -28,9 +29,31 @@ const IDLE_MIN: Duration = Duration::from_millis(200);
 /// How long to rest when accepting fails, out of file descriptors for one.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What is spoken on the connections of a listener.
+#[derive(Debug, Clone)]
+pub(super) enum Speech {
+    /// DNS as it is.
+    Dns,
+    /// DNS over TLS.
+    Dot(Arc<ServerConfig>),
+    /// DNS over HTTPS.
+    Doh(Arc<ServerConfig>),
+}
+
+impl Speech {
+    const fn transport(&self) -> Transport {
+        match self {
+            Self::Dns => Transport::Tcp,
+            Self::Dot(_) => Transport::Dot,
+            Self::Doh(_) => Transport::Doh,
+        }
+    }
+}
+
 /// Accepts connections until told to stop; then those that wait to be accepted; then waits for all to end.
 pub(super) async fn serve(
     listener: std::net::TcpListener,
+    speech: Speech,
     front: Arc<Front>,
     table: Arc<Table>,
     mut stop: watch::Receiver<bool>,
@@ -39,7 +62,7 @@ pub(super) async fn serve(
         Ok(it) => it,
         Err(error) => return tracing::error!(%error, "cannot accept TCP connections"),
     };
-    let acceptor = Acceptor { front, table };
+    let acceptor = Acceptor { speech, front, table };
     let mut connections = JoinSet::new();
     let mut failing = false;
     loop {
@@ -81,6 +104,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 struct Acceptor {
+    speech: Speech,
     front: Arc<Front>,
     table: Arc<Table>,
 }
@@ -92,6 +116,10 @@ impl Acceptor {
             return;
         };
         let now = clock::now();
+        let transport = self.speech.transport();
+        if transport != Transport::Tcp && !self.front.may_shake_hands(peer.ip(), now) {
+            return;
+        }
         let Some((seat, evicted)) = self.table.open(peer.ip(), now) else {
             counters.tcp_turned_away.bump();
             return;
@@ -100,10 +128,25 @@ impl Acceptor {
         counters.tcp_evicted.add(evicted.into());
         // Without it, a pipelined answer may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
-        let client = Client { address: peer, local: local.ip(), transport: Transport::Tcp };
+        let client = Client { address: peer, local: local.ip(), transport, keepalive: 0 };
         let front = Arc::clone(&self.front);
-        connections
-            .spawn(async move { connection::serve(stream, client, now, &front, &seat).await });
+        match self.speech.clone() {
+            Speech::Dns => connections.spawn(async move {
+                connection::serve(Stream::Plain(stream), client, now, &front, &seat).await;
+            }),
+            // The handshake is part of the connection's own task: one that drags on keeps nobody else waiting.
+            Speech::Dot(config) => connections.spawn(async move {
+                if let Some(stream) = tls::accept(stream, &config, &front, &seat).await {
+                    let now = clock::now();
+                    connection::serve(Stream::Tls(stream), client, now, &front, &seat).await;
+                }
+            }),
+            Speech::Doh(config) => connections.spawn(async move {
+                if let Some(stream) = tls::accept(stream, &config, &front, &seat).await {
+                    https::serve(stream, client, &front, seat).await;
+                }
+            }),
+        };
     }
 
     /// Takes in the connections whose handshake is done. Asks the kernel itself: what the runtime knows may be a moment old.
@@ -240,6 +283,11 @@ impl Drop for Seat {
             self.table.open.store(slots.open.len(), Ordering::Relaxed);
         }
     }
+}
+
+/// A time in the unit of RFC 7828.
+pub(super) fn tenths(time: Duration) -> u16 {
+    u16::try_from(time.as_millis() / 100).unwrap_or(u16::MAX)
 }
 
 /// The whole time while the table is less than half full, then less in step with the room that is left.

@@ -155,8 +155,12 @@ impl Worker {
         let mut queries = 0;
         batch.respond(|datagram, out| {
             queries += 1;
-            let client =
-                Client { address: datagram.peer, local: datagram.local, transport: Transport::Udp };
+            let client = Client {
+                address: datagram.peer,
+                local: datagram.local,
+                transport: Transport::Udp,
+                keepalive: 0,
+            };
             if datagram.peer.port() == 0 {
                 self.front.metrics.here().dropped_silent.bump();
                 return false;

@@ -48,6 +48,7 @@ pub(super) fn query(ask: &Ask, id: u16, case: Case, edns: bool) -> Vec<u8> {
         cd: ask.checking_disabled,
         dnssec_ok: ask.dnssec_ok,
         edns,
+        padded: false,
     }
     .write(&mut packet);
     if case != Case::LOWER {

@@ -491,7 +491,7 @@ async fn our_own_queries_are_known_when_they_return() {
     upstreams.forward(&ask("www.example")).await.unwrap();
     let heard = fake.heard();
     let check = |address: SocketAddr, transport, expected| {
-        let client = Client { address, transport, local: address.ip() };
+        let client = Client { address, transport, local: address.ip(), keepalive: 0 };
         assert_eq!(upstreams.is_own(&client), expected, "{client:?}");
     };
     check(heard[0].from, Transport::Udp, true);
@@ -553,8 +553,12 @@ async fn servers_on_ipv6_are_asked() {
     let upstreams = upstreams(&[fake.udp()]);
     assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 2);
     let heard = fake.heard();
-    let client =
-        Client { address: heard[0].from, transport: Transport::Udp, local: fake.address.ip() };
+    let client = Client {
+        address: heard[0].from,
+        transport: Transport::Udp,
+        local: fake.address.ip(),
+        keepalive: 0,
+    };
     assert!(upstreams.is_own(&client));
 }
 

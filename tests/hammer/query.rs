@@ -1,6 +1,6 @@
 //! What must hold for any octets taken as a client's packet.
 
-use squint::dns::{Answer, Query, Rcode, Rejected, Reply};
+use squint::dns::{Answer, Query, Rcode, Rejected, Reply, Way};
 
 /// Any octets as a client's packet: a whole header with QR=0 gets exactly one well-formed response, the rest none.
 pub(crate) fn check(packet: &[u8]) {
@@ -17,7 +17,7 @@ pub(crate) fn check(packet: &[u8]) {
                 age_secs: 3,
                 ttl_secs_override: None,
                 ede: None,
-                limit: 512,
+                way: Way::plain(512),
             }
             .write(&mut out);
             let Query { name, qtype, qclass, .. } = &query;

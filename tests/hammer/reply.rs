@@ -1,7 +1,7 @@
 //! What must hold for any octets taken as an upstream's reply.
 
 use squint::{
-    dns::{Answer, BadReply, Edns, Query, Reply, rtype},
+    dns::{Answer, BadReply, Edns, Query, Reply, Way, rtype},
     name::Name,
 };
 
@@ -49,7 +49,7 @@ pub(crate) fn check(octets: &[u8]) {
         assert_eq!(again.rcode(), answer.rcode());
         assert_eq!(again.lifetime_secs().is_some(), answer.lifetime_secs().is_some());
     }
-    let edns = Some(Edns { udp_size: 1232, dnssec_ok: true });
+    let edns = Some(Edns { udp_size: 1232, dnssec_ok: true, padding: false, keepalive: false });
     for limit in [512, 1_232] {
         write(&answer, &Query { edns, ..query.clone() }, 0, limit, &mut out);
         assert!(out.len() <= limit);
@@ -57,7 +57,14 @@ pub(crate) fn check(octets: &[u8]) {
 }
 
 fn write(answer: &Answer, query: &Query<'_>, age_secs: u32, limit: usize, out: &mut Vec<u8>) {
-    let reply = Reply { answer, query, age_secs, ttl_secs_override: None, ede: None, limit };
+    let reply = Reply {
+        answer,
+        query,
+        age_secs,
+        ttl_secs_override: None,
+        ede: None,
+        way: Way::plain(limit),
+    };
     reply.write(out);
 }
 

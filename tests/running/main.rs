@@ -4,8 +4,10 @@
 mod access;
 mod check;
 mod config_check;
+mod encrypted;
 mod events;
 mod faults;
+mod https;
 mod protect;
 mod reload;
 mod seen;

@@ -21,6 +21,7 @@ fn record(now: &Now, name: Name) -> Record {
             address: "[::ffff:192.0.2.7]:5000".parse::<SocketAddr>().unwrap(),
             local: Ipv4Addr::LOCALHOST.into(),
             transport: Transport::Tcp,
+            keepalive: 0,
         },
         name,
         qtype: rtype::A,

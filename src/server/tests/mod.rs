@@ -39,6 +39,9 @@ impl Rig {
         let (script, metrics) = (Arc::new(Script::new()), Arc::new(Metrics::new()));
         let config = Config {
             listen: listen.iter().map(|it| it.parse().unwrap()).collect(),
+            listen_tls: Vec::new(),
+            listen_https: Vec::new(),
+            certificate: None,
             workers,
             access: Arc::new(access),
             metrics: Arc::clone(&metrics),
@@ -81,7 +84,11 @@ impl Rig {
             + it.dropped_refused
             + it.dropped_gone
             + it.send_failed;
-        assert_eq!(it.queries_udp + it.queries_tcp, it.responses + dropped, "{it:?}");
+        assert_eq!(
+            it.queries_udp + it.queries_tcp + it.queries_dot + it.queries_doh + it.queries_doq,
+            it.responses + dropped,
+            "{it:?}"
+        );
         it
     }
 }

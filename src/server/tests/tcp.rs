@@ -131,12 +131,12 @@ async fn connected() -> (tokio::net::TcpStream, JoinHandle<()>, Arc<Metrics>) {
     let access = Arc::new(Access::new(&[]));
     let responder = Responder::Script(script);
     let front = Arc::new(Front::new(responder, access, Arc::clone(&metrics), clock::now()));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let table = tcp_front::Table::new();
     let serving = tokio::spawn(async move {
-        tcp_front::serve(listener, front, table, stopped).await;
+        tcp_front::serve(listener, Speech::Dns, front, table, stopped).await;
         drop(stop);
     });
     (tokio::net::TcpStream::connect(address).await.unwrap(), serving, metrics)

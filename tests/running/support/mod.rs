@@ -1,6 +1,9 @@
 //! What the tests share: servers and clients as processes that never outlive their test.
 
+mod authority;
 mod dig;
+mod encrypted;
+mod kdig;
 mod knot;
 mod load;
 mod network;
@@ -10,7 +13,10 @@ mod process;
 mod squint;
 mod upstream;
 
+pub(crate) use authority::Authority;
 pub(crate) use dig::{Dig, Response};
+pub(crate) use encrypted::{Encrypted, NAME};
+pub(crate) use kdig::Kdig;
 pub(crate) use knot::{Knot, LARGE_STRINGS};
 pub(crate) use load::{Load, ask_all};
 pub(crate) use network::Network;

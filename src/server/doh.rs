@@ -1,0 +1,307 @@
+//! One query over HTTP and its response (RFC 8484 section 4), whatever version of HTTP carries it.
+
+use super::{
+    clock,
+    front::{Front, Outcome, Received},
+    udp::PACKET_LEN_MAX,
+};
+use crate::dns::{Client, freshness_secs};
+use data_encoding::BASE64URL_NOPAD;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::{Body, Bytes},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+    http::request::Parts,
+};
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
+
+/// The one path.
+const PATH: &str = "/dns-query";
+/// What DNS messages are called in HTTP.
+const MESSAGE: &str = "application/dns-message";
+/// How long the body of one query may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Octets of a body that are taken although nobody wants them.
+const DRAINED_LEN_MAX: usize = 4 * PACKET_LEN_MAX;
+/// Octets of a DNS header; the third holds QR.
+const HEADER_LEN: usize = 12;
+const QR: u8 = 0x80;
+
+/// The policy is to say nothing at all.
+#[derive(Debug, thiserror::Error)]
+#[error("the query is left unanswered")]
+pub(super) struct Silence;
+
+/// What becomes of a query.
+pub(super) struct Answered {
+    pub(super) response: Result<Response<Full<Bytes>>, Silence>,
+    /// Nothing more of this client is to be served.
+    pub(super) is_last: bool,
+}
+
+/// Answers one query.
+pub(super) async fn respond<B>(front: &Arc<Front>, client: Client, query: Request<B>) -> Answered
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
+    let (head, mut body) = query.into_parts();
+    let problem = match packet(&head, &mut body).await {
+        Ok(packet) => return answer(front, client, &packet).await,
+        Err(problem) => problem,
+    };
+    drain(body).await;
+    let response = problem.response();
+    front.metrics.here().http_errors.bump();
+    Answered { response: Ok(response), is_last: false }
+}
+
+async fn answer(front: &Arc<Front>, client: Client, packet: &[u8]) -> Answered {
+    let counters = front.metrics.here();
+    counters.queries_doh.bump();
+    let due = Due(front);
+    let now = clock::now();
+    let mut out = Vec::new();
+    let received = Received { packet, cut: false };
+    let mut outcome = front.answer(&front.access.load(), received, &client, now, &mut out);
+    if outcome == Outcome::Later {
+        outcome = later(front, client, packet, now, &mut out).await;
+    }
+    // It has come to its end, and the counters say to which.
+    std::mem::forget(due);
+    let response = match outcome {
+        Outcome::Answered | Outcome::Refused => {
+            front.metrics.here().responses.bump();
+            Ok(message(out))
+        }
+        Outcome::Dropped | Outcome::Later => Err(Silence),
+    };
+    Answered { response, is_last: outcome == Outcome::Refused }
+}
+
+async fn later(
+    front: &Arc<Front>,
+    client: Client,
+    packet: &[u8],
+    now: Instant,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    match front.waiting.admit(client.address.ip()) {
+        Some(_permit) => {
+            front.metrics.here().deferred.bump();
+            front.answer_later(packet, &client, now, out).await
+        }
+        None => {
+            front.metrics.here().overflow.bump();
+            front.servfail(packet, &client, out)
+        }
+    }
+}
+
+/// Counts a query whose client goes before its answer comes.
+struct Due<'a>(&'a Front);
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.here().dropped_gone.bump();
+    }
+}
+
+fn message(packet: Vec<u8>) -> Response<Full<Bytes>> {
+    // RFC 8484 section 5.1: fresh for no longer than the record that goes first.
+    let fresh = format!("max-age={}", freshness_secs(&packet));
+    let mut response = Response::new(Full::new(Bytes::from(packet)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MESSAGE));
+    headers.insert(CACHE_CONTROL, HeaderValue::try_from(fresh).expect("digits"));
+    response
+}
+
+/// Why an HTTP request carries no query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Problem {
+    Path,
+    Method,
+    ContentType,
+    NoParameter,
+    NotBase64,
+    NoMessage,
+    TooLong,
+    TooSlow,
+    Broken,
+}
+
+impl Problem {
+    /// The status, and what a person should know.
+    const fn told(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Path => (StatusCode::NOT_FOUND, "DNS is at /dns-query\n"),
+            // Without a word, because the answer to HEAD has none. `Allow` says it all.
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, ""),
+            Self::ContentType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the content type must be application/dns-message\n",
+            ),
+            Self::NoParameter => {
+                (StatusCode::BAD_REQUEST, "the parameter `dns` is missing: /dns-query?dns=...\n")
+            }
+            Self::NotBase64 => {
+                (StatusCode::BAD_REQUEST, "the parameter `dns` must be base64url without padding\n")
+            }
+            Self::NoMessage => (StatusCode::BAD_REQUEST, "this is no DNS query\n"),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "no DNS query is that long\n"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the query did not come in time\n"),
+            Self::Broken => (StatusCode::BAD_REQUEST, "the query broke off\n"),
+        }
+    }
+
+    fn response(self) -> Response<Full<Bytes>> {
+        let (status, text) = self.told();
+        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        if self == Self::Method {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        }
+        response
+    }
+}
+
+/// The DNS message that an HTTP request carries.
+async fn packet<B>(query: &Parts, content: &mut B) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
+    if query.uri.path() != PATH {
+        return Err(Problem::Path);
+    }
+    let packet = match query.method {
+        Method::GET => parameter(query.uri.query().unwrap_or_default())?,
+        Method::POST => body(&query.headers, content).await?,
+        _ => return Err(Problem::Method),
+    };
+    // The shortest that DNS can answer: a whole header of a query.
+    if packet.len() < HEADER_LEN || packet[2] & QR != 0 {
+        return Err(Problem::NoMessage);
+    }
+    Ok(packet)
+}
+
+fn parameter(query: &str) -> Result<Bytes, Problem> {
+    let text =
+        query.split('&').find_map(|it| it.strip_prefix("dns=")).ok_or(Problem::NoParameter)?;
+    if text.len() > PACKET_LEN_MAX.div_ceil(3) * 4 {
+        return Err(Problem::TooLong);
+    }
+    let packet = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Problem::NotBase64)?;
+    if packet.len() > PACKET_LEN_MAX { Err(Problem::TooLong) } else { Ok(packet.into()) }
+}
+
+async fn body<B>(headers: &HeaderMap, content: &mut B) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
+    if !is_message(headers) {
+        return Err(Problem::ContentType);
+    }
+    let stated = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    if stated.is_some_and(|it: u64| it > PACKET_LEN_MAX as u64) {
+        return Err(Problem::TooLong);
+    }
+    match timeout(BODY_TIMEOUT, Limited::new(content, PACKET_LEN_MAX).collect()).await {
+        Err(_elapsed) => Err(Problem::TooSlow),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLong),
+        Ok(Err(_)) => Err(Problem::Broken),
+    }
+}
+
+/// Takes what is left of a body that nobody wants: some clients do not listen before they have said all.
+async fn drain<B>(content: B)
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
+    // Whoever says more than that, or says it too slowly, is interrupted.
+    let _ = timeout(BODY_TIMEOUT, Limited::new(content, DRAINED_LEN_MAX).collect()).await;
+}
+
+/// Whether the body says that it is a DNS message; parameters of the type have no meaning (RFC 8484 section 6).
+fn is_message(headers: &HeaderMap) -> bool {
+    let stated = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    stated.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(MESSAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request(method: Method, uri: &str, kind: &str, body: &[u8]) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(Bytes::copy_from_slice(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.parse().unwrap();
+        request.headers_mut().insert(CONTENT_TYPE, kind.parse().unwrap());
+        request
+    }
+
+    #[tokio::test]
+    async fn requests_carry_a_query_or_are_told_why_not() {
+        let check = async |method, uri: &str, kind: &str, body: &[u8], expected| {
+            let (head, mut body) = request(method, uri, kind, body).into_parts();
+            let found = packet(&head, &mut body).await;
+            assert_eq!(found.map(|it| it.to_vec()), expected, "{uri} {kind}");
+        };
+        let query = [1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        let text = BASE64URL_NOPAD.encode(&query);
+        let get = async |rest: &str, expected| check(Method::GET, rest, "x/y", b"", expected).await;
+        get(&format!("/dns-query?dns={text}"), Ok(query.to_vec())).await;
+        get(&format!("/dns-query?ct&dns={text}&more"), Ok(query.to_vec())).await;
+        get(&format!("/dns-query/?dns={text}"), Err(Problem::Path)).await;
+        get("/", Err(Problem::Path)).await;
+        get("/dns-query", Err(Problem::NoParameter)).await;
+        get("/dns-query?name=example.com", Err(Problem::NoParameter)).await;
+        get("/dns-query?dns=", Err(Problem::NoMessage)).await;
+        get("/dns-query?dns=AAAA", Err(Problem::NoMessage)).await;
+        get("/dns-query?dns=A+B/", Err(Problem::NotBase64)).await;
+        get("/dns-query?dns=AAABAAABAAAAAAAAAA==", Err(Problem::NotBase64)).await;
+        get(&format!("/dns-query?dns={}", "A".repeat(5462)), Ok(vec![0; 4096])).await;
+        get(&format!("/dns-query?dns={}", "A".repeat(5463)), Err(Problem::TooLong)).await;
+        let post = async |kind: &str, body: &[u8], expected| {
+            check(Method::POST, "/dns-query", kind, body, expected).await;
+        };
+        post(MESSAGE, &query, Ok(query.to_vec())).await;
+        post("Application/DNS-Message; charset=x", &query, Ok(query.to_vec())).await;
+        post("application/dns-json", &query, Err(Problem::ContentType)).await;
+        post("", &query, Err(Problem::ContentType)).await;
+        post(MESSAGE, &query[..11], Err(Problem::NoMessage)).await;
+        post(MESSAGE, &[0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0], Err(Problem::NoMessage)).await;
+        post(MESSAGE, &[0; 4096], Ok(vec![0; 4096])).await;
+        post(MESSAGE, &[0; 4097], Err(Problem::TooLong)).await;
+        for method in [Method::HEAD, Method::PUT, Method::OPTIONS] {
+            check(method, "/dns-query", MESSAGE, &query, Err(Problem::Method)).await;
+        }
+    }
+
+    #[test]
+    fn whoever_may_not_is_told_what_may() {
+        let response = Problem::Method.response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[ALLOW]),
+            (405, &HeaderValue::from_static("GET, POST"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_string_is_read(text in "\\PC{0,60}") {
+            let expected = text.split('&').any(|it| it.starts_with("dns="));
+            prop_assert_eq!(parameter(&text) != Err(Problem::NoParameter), expected);
+        }
+    }
+}

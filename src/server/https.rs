@@ -1,0 +1,196 @@
+//! DNS over HTTPS (RFC 8484): one connection, HTTP/2 or HTTP/1.1 as its handshake agreed on.
+
+use super::{
+    clock,
+    doh::{self, Silence},
+    front::Front,
+    tcp::Seat,
+};
+use crate::dns::Client;
+use http_body_util::Full;
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::{
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpStream, sync::Notify};
+use tokio_rustls::server::TlsStream;
+
+/// Queries of one connection at once.
+const STREAMS_MAX: u32 = 64;
+/// Octets of headers of one query.
+const HEADERS_LEN_MAX: u32 = 8 * 1024;
+/// Headers of one query over HTTP/1.1.
+const HEADERS_MAX: usize = 64;
+/// Octets that a client may send ahead, for one query and for all. More than the longest query.
+const STREAM_WINDOW: u32 = 8 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024;
+/// Octets of answers to one query that the client has not taken.
+const OUTPUT_LEN_MAX: usize = 64 * 1024;
+/// How long the headers of one query over HTTP/1.1 may take.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may go on once it was told to end.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// When to look again while answers are due.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Serves one connection to its end.
+pub(super) async fn serve(
+    stream: Box<TlsStream<TcpStream>>,
+    client: Client,
+    front: &Arc<Front>,
+    seat: Seat,
+) {
+    let activity = Activity::new(seat, clock::now());
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let service = {
+        let (front, activity) = (Arc::clone(front), Arc::clone(&activity));
+        service_fn(move |query: Request<Incoming>| {
+            respond(Arc::clone(&front), Arc::clone(&activity), client, query)
+        })
+    };
+    let stream = TokioIo::new(stream);
+    // Errors mean that the client has gone or does not speak HTTP; there is nobody left to tell.
+    if is_http2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEADERS_LEN_MAX)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(OUTPUT_LEN_MAX)
+            .serve_connection(stream, service);
+        drive(pin!(connection), http2::Connection::graceful_shutdown, &activity, front).await;
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS_TIMEOUT)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEADERS_LEN_MAX as usize)
+            .half_close(true)
+            .serve_connection(stream, service);
+        drive(pin!(connection), http1::Connection::graceful_shutdown, &activity, front).await;
+    }
+    front.metrics.here().tcp_closed.bump();
+}
+
+async fn respond(
+    front: Arc<Front>,
+    activity: Arc<Activity>,
+    client: Client,
+    query: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Silence> {
+    let _busy = Busy::new(&activity);
+    let answered = doh::respond(&front, client, query).await;
+    if answered.is_last {
+        activity.end.notify_one();
+    }
+    answered.response
+}
+
+/// Works until the connection ends, idles too long, or is told to end.
+async fn drive<C: Future<Output = hyper::Result<()>>>(
+    mut connection: Pin<&mut C>,
+    say_farewell: impl Fn(Pin<&mut C>),
+    activity: &Activity,
+    front: &Front,
+) {
+    let mut closed = pin!(activity.seat.closed());
+    let mut timer = pin!(tokio::time::sleep(activity.seat.idle_timeout()));
+    let mut ending: Option<Instant> = None;
+    loop {
+        let deadline = ending.unwrap_or_else(|| activity.deadline(clock::now()));
+        timer.as_mut().reset(deadline.into());
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = &mut closed, if ending.is_none() => (),
+            () = activity.end.notified(), if ending.is_none() => (),
+            () = &mut timer => {
+                let now = clock::now();
+                if ending.is_some() {
+                    return;
+                }
+                if activity.deadline(now) > now {
+                    continue;
+                }
+                front.metrics.here().tcp_timed_out.bump();
+            }
+        }
+        ending = Some(clock::now() + FAREWELL + activity.time_left());
+        say_farewell(connection.as_mut());
+    }
+}
+
+/// What goes on on a connection, as far as it concerns its end.
+#[derive(Debug)]
+struct Activity {
+    seat: Seat,
+    state: Mutex<State>,
+    /// Nothing more is to be served.
+    end: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Queries being answered.
+    busy: u32,
+    /// When the last one was.
+    last: Instant,
+}
+
+impl Activity {
+    fn new(seat: Seat, now: Instant) -> Arc<Self> {
+        let state = Mutex::new(State { busy: 0, last: now });
+        Arc::new(Self { seat, state, end: Notify::new() })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        // Under the lock, so that whoever comes last has the last word.
+        self.seat.set_idle((state.busy == 0).then_some(state.last));
+    }
+
+    /// When the connection ends if nothing happens until then.
+    fn deadline(&self, now: Instant) -> Instant {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.busy {
+            0 => state.last + self.seat.idle_timeout(),
+            // Answers come in a time that is bounded.
+            _ => now + LOOK_AGAIN,
+        }
+    }
+
+    /// How long the queries that are being answered may still take.
+    fn time_left(&self) -> Duration {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.busy == 0 { Duration::ZERO } else { LOOK_AGAIN }
+    }
+}
+
+/// A query being answered.
+struct Busy<'a>(&'a Activity);
+
+impl<'a> Busy<'a> {
+    fn new(activity: &'a Activity) -> Self {
+        activity.change(|it| it.busy += 1);
+        Self(activity)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let now = clock::now();
+        self.0.change(|it| {
+            it.busy -= 1;
+            it.last = now;
+        });
+    }
+}
