@@ -155,6 +155,25 @@ impl Exit<'_> {
     }
 }
 
+impl Proxy {
+    /// Records a query that a front answered or dropped before it was judged: a stranger's, one too many, or one that met a
+    /// fault. `done` says what the client got, `rcode` what was said, or would have been.
+    pub fn record_unjudged(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        rcode: Rcode,
+        done: Action,
+    ) {
+        let verdict = Arc::new(Verdict { action: done, applied: done, ..Verdict::PASS });
+        let policy = self.policy();
+        let exit =
+            Exit { proxy: self, policy: &policy, query, client, received, verdict: &verdict };
+        exit.record(rcode, &Arc::default(), received, false);
+    }
+}
+
 fn upstream_ede(answer: &Answer) -> Option<Ede<'_>> {
     answer.ede().map(|(code, text)| Ede { code, text })
 }

@@ -2,6 +2,7 @@
 
 use super::{
     access::{Access, Served},
+    clock,
     quota::Quota,
     refusals::Refusals,
 };
@@ -9,6 +10,7 @@ use crate::{
     dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply},
     metrics::Metrics,
     proxy::{Now, Proxy},
+    verdict::Action,
 };
 use std::{
     net::IpAddr,
@@ -53,6 +55,22 @@ impl Responder {
             Self::Proxy(it) => it.respond_now(query, client, now, out),
             #[cfg(test)]
             Self::Script(it) => it.respond_now(query, client.way(query), out),
+        }
+    }
+
+    /// Records what the proxy did not get to see.
+    fn record(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        rcode: Rcode,
+        done: Action,
+    ) {
+        match self {
+            Self::Proxy(it) => it.record_unjudged(query, client, received, rcode, done),
+            #[cfg(test)]
+            Self::Script(_) => (),
         }
     }
 
@@ -179,9 +197,18 @@ impl Front {
         match Query::parse(packet) {
             Ok(query) => {
                 write(&query, Rcode::SERVFAIL, None, client, out);
+                self.responder.record(&query, client, clock::now(), Rcode::SERVFAIL, Action::Pass);
                 Outcome::Answered
             }
             Err(rejected) => self.reject(rejected, packet, out),
+        }
+    }
+
+    /// A query that is dropped because too many are waiting.
+    pub(super) fn overflow(&self, packet: &[u8], client: &Client, now: Instant) {
+        self.metrics.here().dropped_overflow.bump();
+        if let Ok(query) = Query::parse(packet) {
+            self.responder.record(&query, client, now, Rcode::SERVFAIL, Action::Drop);
         }
     }
 
@@ -235,6 +262,7 @@ impl Front {
                 let ede =
                     Ede { code: Ede::PROHIBITED, text: "this server does not serve your network" };
                 write(&query, Rcode::REFUSED, Some(ede), client, out);
+                self.responder.record(&query, client, now, Rcode::REFUSED, Action::Refused);
                 Outcome::Refused
             }
             Err(rejected) => match self.reject(rejected, packet, out) {
@@ -280,10 +308,7 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        dns::Transport,
-        server::{clock, script::Script},
-    };
+    use crate::{dns::Transport, server::script::Script};
     use proptest::prelude::*;
 
     /// What becomes of `packet`, and the response.

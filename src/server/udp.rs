@@ -186,7 +186,7 @@ impl Worker {
     fn defer(&self, datagram: &Datagram<'_>, client: Client, now: Instant) {
         let counters = self.front.metrics.here();
         let Some(permit) = self.front.waiting.admit(client.address.ip()) else {
-            counters.dropped_overflow.bump();
+            self.front.overflow(datagram.received.packet, &client, now);
             return;
         };
         let deferred = Deferred {
@@ -199,7 +199,7 @@ impl Worker {
         };
         match self.deferred.try_send(deferred) {
             Ok(()) => counters.deferred.bump(),
-            Err(_) => counters.dropped_overflow.bump(),
+            Err(_) => self.front.overflow(datagram.received.packet, &client, now),
         }
     }
 }
