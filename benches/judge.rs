@@ -61,11 +61,8 @@ fn main() {
 }
 
 fn data() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::env::var_os("SQUINT_DATA").map(PathBuf::from).unwrap_or_else(|| {
-        let shared = root.join("../shared/data");
-        if shared.is_dir() { shared } else { root.join("tests/data") }
-    })
+    let given = std::env::var_os("SQUINT_DATA").map(PathBuf::from);
+    given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"))
 }
 
 /// A made-up word of six to nine letters.

@@ -52,7 +52,7 @@ struct Table {
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let data = args.next().map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let data = args.next().map_or_else(default_data, PathBuf::from);
     let table = read_table(Path::new("blocklists/weights.tsv"));
     let data = collect(&data, &table);
     let mode = args.next();
@@ -71,6 +71,12 @@ fn main() {
     if mode.as_deref() == Some("write") {
         write_table(Path::new("blocklists/weights.tsv"), &table, &model);
     }
+}
+
+/// `SQUINT_DATA`, or the names that come with the project.
+fn default_data() -> PathBuf {
+    let given = std::env::var_os("SQUINT_DATA").map(PathBuf::from);
+    given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"))
 }
 
 fn read_table(path: &Path) -> Table {

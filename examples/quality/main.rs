@@ -30,10 +30,10 @@ fn main() {
     homographs(&data, &engine);
 }
 
+/// `SQUINT_DATA`, or the names that come with the project.
 fn default_data() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = root.join("../shared/data");
-    if shared.is_dir() { shared } else { root.join("tests/data") }
+    let given = std::env::var_os("SQUINT_DATA").map(PathBuf::from);
+    given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"))
 }
 
 fn strict() -> Engine {
