@@ -213,4 +213,9 @@ fn every_reason_can_be_silenced() {
         "[[rule]]\nname = \"a.paypal-login.example\"\naction = \"pass\""
     );
     assert_eq!(silence(&reason(Source::Rule), &host), "");
+    let spaced = Host::new("a\\032b.paypal-login.example");
+    assert_eq!(
+        silence(&reason(Source::List), &spaced),
+        "[[rule]]\nname = 'a\\032b.paypal-login.example'\naction = \"pass\""
+    );
 }
