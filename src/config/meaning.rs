@@ -263,6 +263,13 @@ fn thresholds(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>)
 
 fn protect(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
     for (at, domain) in config.protect.domains.iter().enumerate() {
+        if domain.contains('\\') {
+            told.push(document.error(
+                &[Key("protect"), Key("domains"), At(at)],
+                format!("`{domain}` has a character that no host name holds"),
+                "",
+            ));
+        }
         if name::registrable(domain).is_empty() {
             told.push(document.error(
                 &[Key("protect"), Key("domains"), At(at)],

@@ -59,6 +59,8 @@ use crate::{
     verdict::{Finding, Technique},
 };
 
+pub use carried::owned_entry;
+
 use carried::Carried;
 use evidence::{Feature, Features, List};
 use guard::{Guards, Kind};

@@ -38,6 +38,16 @@ pub fn allow_entry(host: &Host<'_>) -> Option<String> {
     }
 }
 
+/// The entry of [`allow_entry`] where it covers look-alike findings as well.
+///
+/// A CID says what is shown only on a gateway that is known to check it.
+pub fn allow_entry_for_both(host: &Host<'_>) -> Option<String> {
+    let hosting = host.hosting.as_ref()?;
+    let by_cid = hosting.scope == Scope::Tenant && ipfs::is_cid(hosting.label());
+    let covers = !by_cid || Platforms::builtin().knows_gateway(hosting.platform);
+    covers.then(|| allow_entry(host)).flatten()
+}
+
 /// A platform by itself is no proof: 20 for places full of ordinary links, 30 where little else than hiding is the point.
 const fn score(class: Class) -> u8 {
     match class {

@@ -2,22 +2,92 @@
 
 use crate::name::{Class, Hosting, Scope, registrable};
 
-/// Shortest CIDv1 label: a base32 SHA-256 identifier has 59 characters, shorter digests somewhat less.
+/// Shortest CIDv1 label: a base36 identifier of a SHA-256 digest has 49 characters or more, shorter digests somewhat less.
 const CID_LEN_MIN: usize = 44;
 
-/// Whether a label is a CIDv1 in a form that survives DNS: base32 (`bafy…`, `bafk…`) or base36 (`k51q…`).
+/// Octets of a digest that content is known by: 160 bits and more, up to what a label holds.
+const DIGEST_LEN: std::ops::RangeInclusive<u64> = 20..=64;
+
+/// Whether a label is a CIDv1 in a form that survives DNS: multibase base32 (`bafy…`, `bafk…`, `bafz…`) or base36
+/// (`k51q…`, `k2k4r8…`) of version, codec and multihash.
 ///
 /// CIDv0 (`Qm…`) is base58, whose case DNS does not keep.
 pub(super) fn is_cid(label: &str) -> bool {
-    let base32 = |it: &u8| matches!(it, b'a'..=b'z' | b'2'..=b'7');
-    let base36 = |it: &u8| matches!(it, b'a'..=b'z' | b'0'..=b'9');
-    let bytes = label.as_bytes();
-    bytes.len() >= CID_LEN_MIN
-        && match bytes.first_chunk() {
-            Some(b"bafy" | b"bafk") => bytes.iter().all(base32),
-            Some(b"k51q") => bytes.iter().all(base36),
-            _ => false,
+    if label.len() < CID_LEN_MIN {
+        return false;
+    }
+    let mut octets = [0; 64];
+    let decoded = match label.as_bytes().split_first() {
+        Some((b'b', digits)) => base32(digits, &mut octets),
+        Some((b'k', digits)) => base36(digits, &mut octets),
+        _ => None,
+    };
+    decoded.and_then(read_cid).is_some()
+}
+
+/// Reads version 1, a codec, a hash function, and a digest that is as long as it says and ends the identifier.
+fn read_cid(octets: &[u8]) -> Option<()> {
+    let (version, rest) = varint(octets)?;
+    let (_codec, rest) = varint(rest)?;
+    let (_function, rest) = varint(rest)?;
+    let (len, digest) = varint(rest)?;
+    let plausible = version == 1 && DIGEST_LEN.contains(&len);
+    (plausible && u64::try_from(digest.len()) == Ok(len)).then_some(())
+}
+
+/// An unsigned varint, seven bits an octet and the lowest first, with what follows it; those used here are short.
+fn varint(octets: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (at, &octet) in octets.iter().take(4).enumerate() {
+        value |= u64::from(octet & 0x7f) << (7 * at);
+        if octet & 0x80 == 0 {
+            return Some((value, &octets[at + 1..]));
         }
+    }
+    None
+}
+
+/// Decodes base32 without padding (RFC 4648 section 6, lower case); bits left over say nothing.
+fn base32<'o>(digits: &[u8], octets: &'o mut [u8; 64]) -> Option<&'o [u8]> {
+    let (mut bits, mut held, mut len) = (0_u32, 0, 0);
+    for &digit in digits {
+        let value = match digit {
+            b'a'..=b'z' => digit - b'a',
+            b'2'..=b'7' => digit - b'2' + 26,
+            _ => return None,
+        };
+        bits = bits << 5 | u32::from(value);
+        held += 5;
+        if held >= 8 {
+            held -= 8;
+            *octets.get_mut(len)? = (bits >> held) as u8;
+            bits &= (1 << held) - 1;
+            len += 1;
+        }
+    }
+    (held < 5).then(|| &octets[..len])
+}
+
+/// Decodes base36: one number, the most significant digit first. A CIDv1 starts with octet 1, so that no zeros lead.
+fn base36<'o>(digits: &[u8], octets: &'o mut [u8; 64]) -> Option<&'o [u8]> {
+    let mut start = octets.len();
+    for &digit in digits {
+        let mut carry = u32::from(match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'z' => digit - b'a' + 10,
+            _ => return None,
+        });
+        for octet in octets[start..].iter_mut().rev() {
+            carry += u32::from(*octet) * 36;
+            *octet = carry as u8;
+            carry >>= 8;
+        }
+        if carry > 0 {
+            start = start.checked_sub(1)?;
+            octets[start] = carry as u8;
+        }
+    }
+    Some(&octets[start..])
 }
 
 /// The gateway that the labels of a name tell; without a CID, `listed` platforms are left to their table.
@@ -78,6 +148,18 @@ mod tests {
         check(CID, true);
         check(RAW, true);
         check(KEY, true);
+        // IPNS keys in base32, RSA and Ed25519, and RSA in base36.
+        check("bafzbeicuzhhkpu4nhemn3drdpjbtkff7wdglhufkdaz24urfsj65xqs37i", true);
+        check("bafzaajaiaejcavgjz2t5hdjzddoy4i32im2rjp5qzsz5bkqygoxfejmspxn4ew72", true);
+        check("k2k4r8lj3b7e6tabhsmsagp5blj9y3skco8wtw5bb5see57m6v1o8ovu", true);
+        check("k51qzi5uqu5dianzx3s6epe9zl10n4she9twg3dg8wcl2nri8d1ea58mj15vju", true);
+        check("k2jmtxth6ref2h3gka5e6on7xurxkaofrd9ecavqlqb2n6rvqoqhqpdm", true);
+        check("bafk2bzacebkmttvh2ogtsgg5ryrxuqzvcs73btft2cvbqm5okisze7o3yjn7u", true);
+        // The digest is shorter than it says, and other long labels.
+        check("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbz", false);
+        check("k2k4r8lj3b7e6tabhsmsagp5blj9y3skco8wtw5bb5see57m6v1o8ov", false);
+        check("bestonlinebankingloginverificationsecurecustomerportal", false);
+        check("kundenservicecenterkontoverifizierungsicherheitsabteilung", false);
         check("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzd1", false);
         check("bafy", false);
         check("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG", false);

@@ -12,7 +12,7 @@ mod preview;
 mod table;
 
 pub use allow::{Allow, AllowError, Covered, Warning};
-pub use explain::{allow_entry, finding};
+pub use explain::{allow_entry, allow_entry_for_both, finding};
 pub use table::TableError;
 
 use std::sync::LazyLock;

@@ -220,6 +220,11 @@ fn every_reason_can_be_silenced() {
         "[[rule]]\nname = \"a.paypal-login.example\"\naction = \"pass\""
     );
     assert_eq!(silence(&reason(Source::Rule), &host), "");
+    let spaced = Host::new("a\\032b.paypal-login.example");
+    assert_eq!(
+        silence(&reason(Source::List), &spaced),
+        "[[rule]]\nname = 'a\\032b.paypal-login.example'\naction = \"pass\""
+    );
 }
 
 /// Everything is new, and the day ends in an hour.
