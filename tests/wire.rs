@@ -55,6 +55,18 @@ fn records(max: usize) -> impl Strategy<Value = Vec<Record>> {
     vec(record, 0..max)
 }
 
+/// The same records under names that the question leads to.
+fn chained(name: &rr::Name, mut records: Vec<Record>) -> Vec<Record> {
+    let mut owner = name.clone();
+    for record in &mut records {
+        record.name = owner.clone();
+        if let RData::CNAME(it) = &record.data {
+            owner = it.0.clone();
+        }
+    }
+    records
+}
+
 /// A reply as an upstream might send it, with OPT anywhere in the additional section.
 fn reply() -> impl Strategy<Value = Message> {
     let qtype = select(vec![RecordType::A, RecordType::MX, RecordType::SOA, RecordType::ANY]);
@@ -74,7 +86,7 @@ fn reply() -> impl Strategy<Value = Message> {
             message.metadata.authentic_data = ad;
             message.metadata.authoritative = aa;
             message.add_query(op::Query::query(name, qtype));
-            message.answers = answers;
+            message.answers = chained(message.queries[0].name(), answers);
             message.authorities = authorities;
             message.additionals = additionals;
             if let Some((at, dnssec_ok)) = opt {
@@ -279,7 +291,9 @@ proptest! {
         Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: None, ede: None, way: Way::STREAM }.write(&mut out);
         if let Ok(sent) = Message::from_vec(&octets) {
             let got = Message::from_vec(&out).unwrap();
-            prop_assert_eq!(&got.answers, &sent.answers);
+            // Answers that the question no longer leads to are gone, the others are in their order.
+            let mut rest = sent.answers.iter();
+            prop_assert!(got.answers.iter().all(|it| rest.any(|sent| sent == it)));
             prop_assert_eq!(&got.additionals, &sent.additionals);
         }
     }

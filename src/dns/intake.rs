@@ -1,7 +1,7 @@
 //! Reading an upstream's reply: what is foreign, what is malformed, and what of it is kept.
 
 use super::{
-    BadReply, Rcode, names, opt,
+    BadReply, Rcode, chain, names, opt,
     rdata::Entry,
     rtype,
     wire::{HEADER_LEN, Header, flag, u16_at},
@@ -75,12 +75,19 @@ pub(super) fn read<'a>(
             walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
         }
     }
+    let mut header = Header { additionals, ..header };
+    let Question { name, qclass, .. } = *question;
+    if let Some(kept) = chain::strays(&octets, question_end, header.answers, name, qclass) {
+        (octets, header) = chain::without_strays(&octets, &header, question_end, &kept)
+            .ok_or(BadReply::Malformed)?;
+        walk = Walk::new(&header, question.qtype).ok_or(BadReply::Malformed)?;
+        walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
+    }
     let lifetime_secs = walk.lifetime_secs(&mut octets, rcode);
     let kept = Header {
         id: 0,
         flags: flag::QR | flag::RA | header.flags & flag::AD | rcode.low(),
         questions: 1,
-        additionals,
         ..header
     };
     octets[..HEADER_LEN].copy_from_slice(&kept.octets());

@@ -4,6 +4,7 @@
 //! [`Answer`]; a [`Reply`] joins answer and query again. Nothing on the way from packet to cached reply allocates.
 
 mod answer;
+mod chain;
 mod client;
 mod facts;
 mod freshness;

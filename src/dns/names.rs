@@ -59,6 +59,13 @@ pub(super) fn read(message: &[u8], at: usize) -> Option<Name> {
     Name::read(&octets[..=len]).map(|(name, _)| name)
 }
 
+/// Appends the name at `at` as it is, written out in full.
+pub(super) fn expand(message: &[u8], at: usize, out: &mut Vec<u8>) -> Option<()> {
+    walk(message, at, |label| out.extend_from_slice(label), |_| true)?;
+    out.push(0);
+    Some(())
+}
+
 /// Hands each label with its length octet to `visit`, the root label left out: at most 254 octets in all. Each run of octets that
 /// a pointer leads to must please `accept`.
 fn walk(

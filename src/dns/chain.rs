@@ -1,0 +1,289 @@
+//! Which records of an answer section belong to the question, and a message without those that do not.
+
+use super::{
+    class, names,
+    rdata::Entry,
+    rtype,
+    wire::{HEADER_LEN, Header, u16_at},
+};
+use crate::name::Name;
+
+/// Most names of one chain of aliases. Resolvers follow half as many.
+const CHAIN_MAX: usize = 32;
+
+/// How often the section is read at most; once is enough where aliases stand before their targets, as they do.
+const PASSES_MAX: usize = 8;
+
+/// Which records of the answer section have an owner that the question leads to; `None` when all have.
+///
+/// Those are the name asked, what CNAME records lead to from there, and the owners of the DNAME records that made them, with
+/// their signatures. Whatever else an answer section holds was not asked for, and a cache that is told of it would have to
+/// believe it (RFC 2181 section 5.4.1).
+pub(super) fn strays(
+    message: &[u8],
+    at: usize,
+    answers: u16,
+    name: &Name,
+    qclass: u16,
+) -> Option<Vec<bool>> {
+    if (0..answers).try_fold(at, |at, _| plain(message, at, qclass)).is_some() {
+        return None;
+    }
+    let mut chain = vec![name.clone()];
+    let mut kept = vec![false; usize::from(answers)];
+    for _ in 0..PASSES_MAX {
+        let known = chain.len();
+        pass(message, at, qclass, &mut chain, &mut kept);
+        if chain.len() == known || !kept.contains(&false) {
+            break;
+        }
+    }
+    kept.contains(&false).then_some(kept)
+}
+
+/// Steps over a record right at the question's name that leads to no other; `None` at any other record.
+fn plain(message: &[u8], at: usize, qclass: u16) -> Option<usize> {
+    let entry = Entry::read(message, at)?;
+    let is_plain = message[at..].starts_with(&names::QUESTION_POINTER)
+        && entry.rtype != rtype::CNAME
+        && has_class(&entry, qclass);
+    is_plain.then(|| entry.end())
+}
+
+fn has_class(entry: &Entry, qclass: u16) -> bool {
+    entry.class == qclass || qclass == class::ANY
+}
+
+/// Reads the section once, keeps what the chain leads to, and makes the chain longer.
+fn pass(message: &[u8], mut at: usize, qclass: u16, chain: &mut Vec<Name>, kept: &mut [bool]) {
+    // Records of one set stand together and point at the same name.
+    let mut last: Option<(usize, usize)> = None;
+    for kept in kept {
+        let Some(entry) = Entry::read(message, at) else { return };
+        at = entry.end();
+        if *kept || !has_class(&entry, qclass) {
+            continue;
+        }
+        let target = names::pointer(message, entry.owner).filter(|it| it.0 == entry.owner);
+        let repeated = target.is_some_and(|it| last == Some((it.1, chain.len())));
+        if repeated && !makes_alias(message, &entry) {
+            continue;
+        }
+        let Some(owner) = names::read(message, entry.owner) else { return };
+        let within = chain.contains(&owner);
+        let above = || chain.iter().any(|it| is_above(&owner, it));
+        *kept = within || (makes_alias(message, &entry) && above());
+        if !*kept {
+            last = target.map(|it| (it.1, chain.len()));
+            continue;
+        }
+        if entry.rtype == rtype::CNAME
+            && chain.len() < CHAIN_MAX
+            && let Some(target) = names::read(message, entry.rdata.start)
+            && !chain.contains(&target)
+        {
+            chain.push(target);
+        }
+    }
+}
+
+/// Whether a record is a DNAME or signs one: those stand above the names that they concern.
+fn makes_alias(message: &[u8], entry: &Entry) -> bool {
+    entry.rtype == rtype::DNAME
+        || (entry.rtype == rtype::RRSIG && u16_at(message, entry.rdata.start) == Some(rtype::DNAME))
+}
+
+/// Whether a name is an ancestor of another.
+fn is_above(ancestor: &Name, name: &Name) -> bool {
+    let count = |it: &Name| it.labels().count();
+    let skipped = count(name).checked_sub(count(ancestor)).filter(|it| *it > 0);
+    skipped.is_some_and(|it| name.labels().skip(it).eq(ancestor.labels()))
+}
+
+/// The message with only the answers that are `kept`. Names are written out in full, since what they pointed at may be gone.
+///
+/// `None` where it grows past the size of a message.
+pub(super) fn without_strays(
+    message: &[u8],
+    header: &Header,
+    question_end: usize,
+    kept: &[bool],
+) -> Option<(Vec<u8>, Header)> {
+    let mut octets = Vec::with_capacity(message.len() * 2);
+    octets.extend_from_slice(message.get(..question_end)?);
+    let mut at = question_end;
+    for index in 0..header.records() {
+        let entry = Entry::read(message, at)?;
+        at = entry.end();
+        if kept.get(index) != Some(&false) {
+            write(message, &entry, &mut octets)?;
+        }
+    }
+    let answers = u16::try_from(kept.iter().filter(|it| **it).count()).ok()?;
+    let header = Header { answers, ..*header };
+    octets[..HEADER_LEN].copy_from_slice(&header.octets());
+    (octets.len() <= usize::from(u16::MAX)).then_some((octets, header))
+}
+
+fn write(message: &[u8], entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
+    if message[entry.owner..].starts_with(&names::QUESTION_POINTER) {
+        out.extend_from_slice(&names::QUESTION_POINTER);
+    } else {
+        names::expand(message, entry.owner, out)?;
+    }
+    // TYPE, CLASS and TTL, then a length to be known later.
+    let fixed = out.len();
+    out.extend_from_slice(message.get(entry.rdata.start - 10..entry.rdata.start)?);
+    let start = out.len();
+    let mut places = Vec::new();
+    entry.each_name(message, |it| places.push(it))?;
+    let mut copied = entry.rdata.start;
+    for place in places {
+        out.extend_from_slice(message.get(copied..place)?);
+        names::expand(message, place, out)?;
+        copied = names::skip(message, place)?;
+    }
+    out.extend_from_slice(message.get(copied..entry.rdata.end)?);
+    let len = u16::try_from(out.len() - start).ok()?;
+    out[fixed + 8..start].copy_from_slice(&len.to_be_bytes());
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Answer, Rcode, sample::Sample, wire::flag};
+    use super::*;
+
+    const NAME: &[u8] = b"\x03www\x07example\x00";
+    /// The question's name, and `example` within it.
+    const WWW: &[u8] = b"\xc0\x0c";
+    const ADDRESS: &[u8] = &[192, 0, 2, 1];
+
+    fn sample() -> Sample {
+        Sample::new(7, flag::QR, NAME, rtype::A, class::IN)
+    }
+
+    /// Owners and types of the answer section that are left.
+    fn left(sample: Sample) -> Vec<(String, u16)> {
+        let name = Name::parse("www.example").unwrap();
+        let answer = Answer::from_reply(&sample.octets(), 7, &name, rtype::A, class::IN).unwrap();
+        answer.records().map(|it| (answer.name_at(it.owner).unwrap().text(), it.rtype)).collect()
+    }
+
+    fn check(sample: Sample, expected: &[(&str, u16)]) {
+        let expected: Vec<_> = expected.iter().map(|it| (it.0.to_owned(), it.1)).collect();
+        assert_eq!(left(sample), expected);
+    }
+
+    #[test]
+    fn what_the_question_leads_to_stays() {
+        use rtype::{A, CNAME, DNAME, RRSIG};
+        let covers = |rtype: u16| [&rtype.to_be_bytes()[..], &[0; 20]].concat();
+        check(
+            sample().answer(WWW, A, 60, ADDRESS).answer(WWW, RRSIG, 60, &covers(A)),
+            &[("www.example", A), ("www.example", RRSIG)],
+        );
+        let chain = || {
+            sample()
+                .answer(WWW, CNAME, 60, b"\x01b\xc0\x10")
+                .answer(b"\x01b\xc0\x10", CNAME, 60, b"\x01c\x04test\x00")
+                .answer(b"\x01c\x04TEST\x00", A, 60, ADDRESS)
+        };
+        let whole = [("www.example", CNAME), ("b.example", CNAME), ("c.test", A)];
+        check(chain(), &whole);
+        // In the wrong order as well.
+        check(
+            sample()
+                .answer(b"\x01c\x04test\x00", A, 60, ADDRESS)
+                .answer(b"\x01b\xc0\x10", CNAME, 60, b"\x01c\x04test\x00")
+                .answer(WWW, CNAME, 60, b"\x01b\xc0\x10"),
+            &[whole[2], whole[1], whole[0]],
+        );
+        check(
+            sample()
+                .answer(b"\xc0\x10", DNAME, 60, b"\x04test\x00")
+                .answer(b"\xc0\x10", RRSIG, 60, &covers(DNAME))
+                .answer(WWW, CNAME, 60, b"\x03www\x04test\x00")
+                .answer(b"\x03www\x04test\x00", A, 60, ADDRESS),
+            &[("example", DNAME), ("example", RRSIG), ("www.example", CNAME), ("www.test", A)],
+        );
+        // A circle ends.
+        check(sample().answer(WWW, CNAME, 60, WWW), &[("www.example", CNAME)]);
+    }
+
+    #[test]
+    fn what_it_does_not_lead_to_goes() {
+        use rtype::{A, CNAME, DNAME, NS, RRSIG};
+        const BANK: &[u8] = b"\x04bank\x04test\x00";
+        check(sample().answer(BANK, A, 60, ADDRESS), &[]);
+        check(
+            sample()
+                .answer(WWW, A, 60, ADDRESS)
+                .answer(BANK, A, 60, ADDRESS)
+                .answer(b"\xc0\x10", NS, 60, WWW)
+                .answer(b"\x03www\xc0\x10", A, 60, ADDRESS),
+            &[("www.example", A), ("www.example", A)],
+        );
+        check(
+            sample().answer(WWW, CNAME, 60, b"\x01b\xc0\x10").answer(
+                b"\x01c\xc0\x10",
+                A,
+                60,
+                ADDRESS,
+            ),
+            &[("www.example", CNAME)],
+        );
+        check(
+            sample()
+                .answer(b"\x04test\x00", DNAME, 60, b"\x01x\x00")
+                .answer(b"\xc0\x10", RRSIG, 60, &[0; 22])
+                .answer(WWW, A, 60, ADDRESS),
+            &[("www.example", A)],
+        );
+    }
+
+    #[test]
+    fn what_stays_is_whole_where_it_pointed_at_what_goes() {
+        let reply = sample()
+            .answer(b"\x04bank\x04test\x00", rtype::A, 60, ADDRESS)
+            .answer(WWW, rtype::CNAME, 50, b"\x02Ns\xc0\x22")
+            .answer(b"\x02nS\xc0\x22", rtype::A, 40, ADDRESS)
+            .authority(b"\xc0\x22", rtype::NS, 30, b"\x02ns\xc0\x22")
+            .additional(b"\x02ns\xc0\x22", rtype::TXT, 20, b"\x01x")
+            .octets();
+        let name = Name::parse("www.example").unwrap();
+        let answer = Answer::from_reply(&reply, 7, &name, rtype::A, class::IN).unwrap();
+        let targets: Vec<_> = answer.targets().map(|it| it.text()).collect();
+        assert_eq!((targets, answer.rcode()), (vec!["ns.test".to_owned()], Rcode::NOERROR));
+        assert_eq!(answer.records().map(|it| it.ttl).collect::<Vec<_>>(), [50, 40]);
+        assert_eq!((answer.addresses().count(), answer.lifetime_secs()), (1, Some(20)));
+        // Letters keep their case.
+        assert!(answer.message().windows(9).any(|it| it == b"\x02Ns\x04test\x00"));
+        assert!(answer.message().windows(9).any(|it| it == b"\x02nS\x04test\x00"));
+    }
+
+    #[test]
+    fn a_message_without_strays_is_kept_octet_for_octet() {
+        let reply = sample()
+            .answer(WWW, rtype::CNAME, 50, b"\x02Ns\xc0\x10")
+            .answer(b"\xc0\x29", rtype::A, 40, ADDRESS)
+            .octets();
+        let name = Name::parse("www.example").unwrap();
+        let answer = Answer::from_reply(&reply, 7, &name, rtype::A, class::IN).unwrap();
+        assert_eq!(answer.message()[12..], reply[12..]);
+    }
+
+    #[test]
+    fn a_message_that_grows_too_large_is_malformed() {
+        // Each record's RDATA is four octets here and 250 when written out.
+        let long =
+            [&[63; 1][..], &[b'x'; 63], b"\x3f", &[b'y'; 63], b"\x3f", &[b'z'; 63], b"\0"].concat();
+        let mut reply = sample().answer(&long, rtype::A, 60, ADDRESS);
+        for _ in 0..600 {
+            reply = reply.answer(WWW, rtype::NS, 60, b"\x01a\xc0\x1d");
+        }
+        let name = Name::parse("www.example").unwrap();
+        let read = Answer::from_reply(&reply.octets(), 7, &name, rtype::A, class::IN);
+        assert_eq!(read.err(), Some(super::super::BadReply::Malformed));
+    }
+}
