@@ -132,6 +132,8 @@ counters! {
     accept_errors: "Failures to accept a connection.",
     merged: "Queries that joined an identical one on its way to an upstream.",
     stale_answers: "Responses with an answer past its lifetime, because no upstream gave a better one.",
+    prefetches: "Answers asked for again shortly before they expire.",
+    failures_remembered: "Failures to get an answer that were remembered for a moment.",
     forwarding_loops: "Queries of ours that came back.",
 }
 

@@ -4,7 +4,7 @@ use super::system::HostSystem;
 use crate::{
     config::Config,
     name::Name,
-    proxy::{Bypass, Plan, Route, private_reverse_zones},
+    proxy::{Bypass, Caching, Plan, Route, private_reverse_zones},
     upstream::Url,
 };
 use std::fmt::Write as _;
@@ -68,7 +68,13 @@ fn plan(config: &Config, servers: Vec<Url>, resolvers: &[Url], search: &[String]
         firefox_doh: config.server.firefox_doh,
         private_relay: config.server.private_relay,
     };
-    Forwarding { plan: Plan { servers, routes, bypass }, explicit, warnings }
+    let caching = Caching {
+        ttl_min_secs: config.cache.ttl_min_secs,
+        ttl_max_secs: config.cache.ttl_max_secs,
+        stale: config.cache.stale,
+        prefetch: config.cache.prefetch,
+    };
+    Forwarding { plan: Plan { servers, routes, bypass, caching }, explicit, warnings }
 }
 
 /// Whether a name is a domain or stands under it.

@@ -113,7 +113,7 @@ impl Reloader {
         self.renew_certificate(&config);
         if needs_restart(&config, &self.config) {
             tracing::warn!(
-                "`[server] listen`, `listen_tls`, `listen_https`, `workers`, `[tls] self_signed`, `[seen]` and `[history]` take effect at the next start"
+                "`[server] listen`, `listen_tls`, `listen_https`, `workers`, `[cache] size_mb`, `[tls] self_signed`, `[seen]` and `[history]` take effect at the next start"
             );
         }
         self.config = config;
@@ -175,7 +175,8 @@ fn needs_restart(new: &Config, old: &Config) -> bool {
     let of_start = |it: &Config| {
         let server = it.server.clone();
         let encrypted = (server.listen_tls, server.listen_https, it.tls.self_signed);
-        (server.listen, server.workers, encrypted, it.history.clone(), it.seen.clone())
+        let kept = (it.cache.size_mb, it.history.clone(), it.seen.clone());
+        (server.listen, server.workers, encrypted, kept)
     };
     of_start(new) != of_start(old)
 }

@@ -39,9 +39,6 @@ const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 /// How often files and the system's resolvers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Octets that the answer cache may hold: safe on a board with 512 MB.
-const CACHE_OCTETS_MAX: u64 = 64 << 20;
-
 /// What `serve` was told on the command line; wins over the file.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -183,7 +180,7 @@ impl Running {
             router: Arc::clone(&router),
             recorder,
             metrics: Arc::clone(&metrics),
-            cache_octets_max: CACHE_OCTETS_MAX,
+            cache_octets_max: config.cache.size_mb << 20,
             seen,
             clock: (clock::monotonic(), clock::unix()),
         });

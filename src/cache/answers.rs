@@ -11,7 +11,7 @@ use quick_cache::{Weighter, sync::Cache};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -27,6 +27,9 @@ const ENTRY_OVERHEAD: usize = 320;
 
 /// How long past its lifetime an answer may still be served (RFC 8767 section 5 suggests one to three days).
 const STALE_MAX: Duration = Duration::from_secs(86_400);
+
+/// Answers that live shorter are not asked for again ahead of time: a tenth of it is no time.
+const PREFETCH_LIFETIME_MIN: Duration = Duration::from_secs(10);
 
 /// What an answer is an answer to: route, wire-form name, type, class, DO, CD. Client EDNS options never split it.
 #[derive(Clone)]
@@ -76,6 +79,10 @@ pub struct Entry {
     pub lifetime: Duration,
     /// Generation of knowledge under which nothing was found about the name; 0 for none.
     clean_under: AtomicU32,
+    /// Milliseconds after `stored` until which no better answer is looked for; 0 for none.
+    resting_ms: AtomicU32,
+    /// 0 at first, 1 once served from memory, 2 once found due.
+    asked: AtomicU8,
     slots: [AtomicU64; SLOTS],
 }
 
@@ -99,6 +106,8 @@ impl Entry {
             stored,
             lifetime,
             clean_under: AtomicU32::new(0),
+            resting_ms: AtomicU32::new(0),
+            asked: AtomicU8::new(0),
             slots: [const { AtomicU64::new(0) }; SLOTS],
         }
     }
@@ -112,6 +121,38 @@ impl Entry {
     /// Whether it is past its lifetime, but not so long that it may not be served in need.
     pub fn may_be_stale(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.stored) < self.lifetime + STALE_MAX
+    }
+
+    /// Serves it for a while past its lifetime, because looking for a better answer has just failed.
+    pub fn rest_until(&self, until: Instant) {
+        let after = until.saturating_duration_since(self.stored).as_millis();
+        self.resting_ms.store(u32::try_from(after).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether looking for a better answer has just failed.
+    #[inline]
+    pub fn is_resting(&self, now: Instant) -> bool {
+        let until = self.resting_ms.load(Ordering::Relaxed);
+        until > 0 && now.saturating_duration_since(self.stored).as_millis() < u128::from(until)
+    }
+
+    /// Notes that it is served from memory; true once, when it has been served before and little of its lifetime is left.
+    #[inline]
+    pub fn is_due(&self, now: Instant) -> bool {
+        match self.asked.load(Ordering::Relaxed) {
+            0 => {
+                self.asked.store(1, Ordering::Relaxed);
+                false
+            }
+            1 => {
+                let left = self.lifetime.saturating_sub(now.saturating_duration_since(self.stored));
+                self.lifetime >= PREFETCH_LIFETIME_MIN
+                    && !left.is_zero()
+                    && left <= self.lifetime / 10
+                    && self.asked.swap(2, Ordering::Relaxed) == 1
+            }
+            _ => false,
+        }
     }
 
     /// Whole seconds since it came.
@@ -240,6 +281,36 @@ mod tests {
         let at = |secs| entry.stored + Duration::from_secs(secs);
         assert!(entry.is_fresh(at(9)) && !entry.is_fresh(at(10)));
         assert_eq!((entry.age_secs(at(0)), entry.age_secs(at(9))), (0, 9));
+    }
+
+    #[test]
+    fn entries_rest_after_a_failure() {
+        let entry = entry();
+        let at = |secs| entry.stored + Duration::from_secs(secs);
+        assert!(!entry.is_resting(at(0)) && !entry.is_resting(at(20)));
+        entry.rest_until(at(25));
+        assert!(entry.is_resting(at(24)) && !entry.is_resting(at(25)));
+        entry.rest_until(at(90_000));
+        assert!(entry.is_resting(at(89_999)) && !entry.is_resting(at(90_000)));
+    }
+
+    #[test]
+    fn entries_are_due_once_when_asked_for_twice_and_nearly_over() {
+        let check = |asked_at: &[u64], lifetime: u64, expected: &[bool]| {
+            let entry = Entry { lifetime: Duration::from_secs(lifetime), ..entry() };
+            let got: Vec<bool> = asked_at
+                .iter()
+                .map(|secs| entry.is_due(entry.stored + Duration::from_secs(*secs)))
+                .collect();
+            assert_eq!(got, expected, "{asked_at:?} of {lifetime}");
+        };
+        check(&[1, 2, 89], 100, &[false, false, false]);
+        check(&[1, 90, 91], 100, &[false, true, false]);
+        check(&[91, 92], 100, &[false, true]);
+        check(&[95], 100, &[false]);
+        check(&[1, 100, 150], 100, &[false, false, false]);
+        check(&[1, 9, 9], 9, &[false, false, false]);
+        check(&[1, 9], 10, &[false, true]);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Config {
     pub tls: Tls,
     /// Whom it asks.
     pub upstream: Upstream,
+    /// How long it remembers answers.
+    pub cache: Cache,
     /// Which domains look-alikes imitate.
     pub protect: Protect,
     /// What is done about look-alikes.
@@ -141,6 +143,31 @@ pub struct Route {
     /// The servers.
     #[serde(with = "value::texts")]
     pub servers: Vec<Url>,
+}
+
+/// `[cache]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// Memory that answers may take, in MiB.
+    #[serde(deserialize_with = "value::whole::<1, 65_536, _, _>")]
+    pub size_mb: u64,
+    /// Lower TTLs are raised to this.
+    #[serde(deserialize_with = "value::whole::<0, 3_600, _, _>")]
+    pub ttl_min_secs: u32,
+    /// Higher TTLs are lowered to this.
+    #[serde(deserialize_with = "value::whole::<1, 604_800, _, _>")]
+    pub ttl_max_secs: u32,
+    /// Whether an answer past its time is served where no upstream gives a better one.
+    pub stale: bool,
+    /// Whether popular answers are asked for again shortly before they expire.
+    pub prefetch: bool,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { size_mb: 64, ttl_min_secs: 0, ttl_max_secs: 86_400, stale: true, prefetch: true }
+    }
 }
 
 /// `[protect]`

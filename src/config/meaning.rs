@@ -45,6 +45,7 @@ pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem>
     clients(config, document, &mut told);
     servers(config, document, &mut told);
     routes(config, document, &mut told);
+    lifetimes(config, document, &mut told);
     thresholds(config, document, &mut told);
     protect(config, document, &mut told);
     own_platforms(config, document, &mut told);
@@ -244,6 +245,22 @@ fn own_platforms(config: &Config, document: &Document<'_>, told: &mut Vec<Proble
                 told.extend(warnings.map(|it| document.warning(&key, it.text.clone(), "")));
             }
         }
+    }
+}
+
+fn lifetimes(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    let (min, max) = (config.cache.ttl_min_secs, config.cache.ttl_max_secs);
+    if min > max {
+        let key = [
+            Key("cache"),
+            Key(if document.has(&[Key("cache"), Key("ttl_max_secs")]) {
+                "ttl_max_secs"
+            } else {
+                "ttl_min_secs"
+            }),
+        ];
+        let message = format!("`ttl_min_secs` is {min} and above `ttl_max_secs`, which is {max}");
+        told.push(document.error(&key, message, ""));
     }
 }
 

@@ -15,8 +15,8 @@ mod wording;
 
 pub use differences::differences;
 pub use keys::{
-    Config, History, List, Lookalike, Platform, Protect, Route, Rule, Seen, Server, Sinkhole, Tls,
-    Upstream,
+    Cache, Config, History, List, Lookalike, Platform, Protect, Route, Rule, Seen, Server,
+    Sinkhole, Tls, Upstream,
 };
 pub use locate::{CONFIG_NAME, CONFIG_SYSTEM, Found, data_dir, find};
 pub use problem::{ConfigErrors, Place, Problem, Severity};

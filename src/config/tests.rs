@@ -116,6 +116,11 @@ fn mistakes_in_keys_and_values_are_told_with_place_and_hint() {
         "[server]\nworkers = 'all'",
         &["server.workers: expected a whole number, found string \"all\""],
     );
+    check("[cache]\nsize_mb = 0", &[":2:11: cache.size_mb: 0 is out of", "from 1 to 65536"]);
+    check(
+        "[cache]\nttl_min_secs = 60\nttl_max_secs = 30",
+        &[":3:16: cache.ttl_max_secs: `ttl_min_secs` is 60 and above `ttl_max_secs`, which is 30"],
+    );
     check("[server]\nworkers = 300", &["300 is out of bounds", "a whole number from 0 to 256"]);
     check("[server]\nlisten = []", &[":2:10: server.listen: there is no address to listen on"]);
     check(

@@ -1,7 +1,7 @@
 //! `Answer`: a response in wire form as the cache keeps it, without ID, without OPT.
 
 use super::{
-    Query, Rcode, class,
+    Ede, Query, Rcode, class,
     intake::{self, Intake},
     names,
     rdata::Entry,
@@ -9,7 +9,7 @@ use super::{
     wire::{HEADER_LEN, Header, flag},
 };
 use crate::name::Name;
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 /// A response kept in wire form: header, lower-case question, the three sections without OPT, and where the TTLs stand.
 ///
@@ -138,6 +138,35 @@ impl Answer {
         Draft::new(query, rcode, 0, 0).finish(None)
     }
 
+    /// The answer to a query for ANY: one HINFO record that says why there is no more (RFC 8482 section 4.2).
+    pub fn any(query: &Query<'_>, ttl_secs: u32) -> Self {
+        let mut draft = Draft::new(query, Rcode::NOERROR, 1, 0);
+        draft.octets.extend_from_slice(&names::QUESTION_POINTER);
+        draft.record(rtype::HINFO, query.qclass, ttl_secs, b"\x07RFC8482\x00");
+        draft.finish(Some(ttl_secs))
+    }
+
+    /// SERVFAIL to the question `name qtype qclass`, with what went wrong: an error to remember.
+    pub fn failure(name: &Name, qtype: u16, qclass: u16, ede: Ede<'_>) -> Self {
+        let draft = Draft::about(name, qtype, qclass, Rcode::SERVFAIL, 0, 0);
+        let mut answer = draft.finish(None);
+        answer.ede = Some(ede.code);
+        answer.octets = [&answer.octets, ede.text.as_bytes()].concat().into_boxed_slice();
+        answer
+    }
+
+    /// Raises and lowers every TTL, and the lifetime with them, into a range of seconds.
+    pub fn clamp_ttls(&mut self, range: RangeInclusive<u32>) {
+        let (min, max) = (*range.start(), *range.end());
+        let places: Vec<usize> = self.ttl_offsets().collect();
+        for at in places {
+            if let Some(octets) = self.octets[at..].first_chunk_mut::<4>() {
+                *octets = u32::from_be_bytes(*octets).clamp(min, max).to_be_bytes();
+            }
+        }
+        self.lifetime_secs = self.lifetime_secs.map(|it| it.clamp(min, max));
+    }
+
     /// The response code.
     pub const fn rcode(&self) -> Rcode {
         self.rcode
@@ -263,6 +292,17 @@ struct Draft {
 impl Draft {
     /// Header and question; room for a SOA record and the offset of its TTL.
     fn new(query: &Query<'_>, rcode: Rcode, answers: u16, authorities: u16) -> Self {
+        Self::about(&query.name, query.qtype, query.qclass, rcode, answers, authorities)
+    }
+
+    fn about(
+        name: &Name,
+        qtype: u16,
+        qclass: u16,
+        rcode: Rcode,
+        answers: u16,
+        authorities: u16,
+    ) -> Self {
         let header = Header {
             id: 0,
             flags: flag::QR | flag::RA | rcode.low(),
@@ -272,9 +312,11 @@ impl Draft {
             additionals: 0,
         };
         let records = usize::from(answers + authorities);
-        let mut octets = Vec::with_capacity(HEADER_LEN + query.sent.len() + 4 + records * 80);
+        let mut octets = Vec::with_capacity(HEADER_LEN + name.wire().len() + 4 + records * 80);
         octets.extend_from_slice(&header.octets());
-        query.write_question(&mut octets);
+        octets.extend_from_slice(name.wire());
+        octets.extend_from_slice(&qtype.to_be_bytes());
+        octets.extend_from_slice(&qclass.to_be_bytes());
         Self { question_end: octets.len(), octets, ttl_at: None, rcode }
     }
 
@@ -369,6 +411,49 @@ mod tests {
         reply[34] = 3;
         let answer = Answer::from_reply(&reply, 7, &name, rtype::A, class::CH).unwrap();
         assert_eq!((answer.records().count(), answer.addresses().count()), (1, 0));
+    }
+
+    #[test]
+    fn any_gets_one_record() {
+        let packet = packet(rtype::ANY);
+        let answer = Answer::any(&Query::parse(&packet).unwrap(), 3_600);
+        let records: Vec<_> = answer.records().map(|it| (it.rtype, it.ttl, it.rdata)).collect();
+        assert_eq!(records, [(rtype::HINFO, 3_600, &b"\x07RFC8482\x00"[..])]);
+        assert_eq!((answer.rcode(), answer.lifetime_secs()), (Rcode::NOERROR, Some(3_600)));
+    }
+
+    #[test]
+    fn failures_say_why() {
+        let name = Name::parse("www.example").unwrap();
+        let ede = Ede { code: Ede::NETWORK_ERROR, text: "nobody is there" };
+        let answer = Answer::failure(&name, rtype::A, class::IN, ede);
+        assert_eq!(answer.ede(), Some((23, "nobody is there")));
+        assert_eq!((answer.rcode(), answer.lifetime_secs()), (Rcode::SERVFAIL, None));
+        let packet = packet(rtype::A);
+        let plain = Answer::empty(&Query::parse(&packet).unwrap(), Rcode::SERVFAIL);
+        assert_eq!(answer.message(), plain.message());
+    }
+
+    #[test]
+    fn ttls_are_kept_within_bounds() {
+        let check = |range: RangeInclusive<u32>, expected: [u32; 2], lifetime: u32| {
+            let mut answer =
+                answer(sample().answer(b"\xc0\x0c", rtype::A, 30, &[192, 0, 2, 1]).authority(
+                    b"\xc0\x10",
+                    rtype::NS,
+                    900,
+                    b"\x02ns\xc0\x10",
+                ));
+            answer.clamp_ttls(range);
+            let read =
+                |at: usize| u32::from_be_bytes(*answer.message()[at..].first_chunk().unwrap());
+            let ttls: Vec<_> = answer.ttl_offsets().map(read).collect();
+            assert_eq!((ttls, answer.lifetime_secs()), (expected.to_vec(), Some(lifetime)));
+        };
+        check(0..=86_400, [30, 900], 30);
+        check(60..=86_400, [60, 900], 60);
+        check(0..=100, [30, 100], 30);
+        check(0..=10, [10, 10], 10);
     }
 
     #[test]

@@ -142,13 +142,6 @@ impl<'p> Query<'p> {
     pub fn dnssec_ok(&self) -> bool {
         self.edns.is_some_and(|it| it.dnssec_ok)
     }
-
-    /// The question in lower case as [`super::Answer`] keeps it: name, type, class.
-    pub(super) fn write_question(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.name.wire());
-        out.extend_from_slice(&self.qtype.to_be_bytes());
-        out.extend_from_slice(&self.qclass.to_be_bytes());
-    }
 }
 
 /// The largest response in octets that a client takes over UDP: 512 without EDNS, else what it states, within

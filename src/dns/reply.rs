@@ -45,6 +45,7 @@ impl Ede<'_> {
     pub const FILTERED: u16 = 17;
     pub const PROHIBITED: u16 = 18;
     pub const STALE_NXDOMAIN_ANSWER: u16 = 19;
+    pub const NOT_AUTHORITATIVE: u16 = 20;
     pub const NOT_SUPPORTED: u16 = 21;
     pub const NO_REACHABLE_AUTHORITY: u16 = 22;
     pub const NETWORK_ERROR: u16 = 23;

@@ -101,6 +101,7 @@ pub mod rtype {
     pub const MG: u16 = 8;
     pub const MR: u16 = 9;
     pub const PTR: u16 = 12;
+    pub const HINFO: u16 = 13;
     pub const MINFO: u16 = 14;
     pub const MX: u16 = 15;
     pub const TXT: u16 = 16;

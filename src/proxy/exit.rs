@@ -101,6 +101,24 @@ impl Exit<'_> {
         self.send(&entry.answer, &entry.facts, &manner, out);
     }
 
+    /// Sends REFUSED and says why.
+    pub(super) fn refused(&self, ede: Ede<'_>, out: &mut Vec<u8>) {
+        let answer = Answer::empty(self.query, Rcode::REFUSED);
+        let now = self.received;
+        let manner =
+            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
+        self.send(&answer, &Arc::default(), &manner, out);
+    }
+
+    /// Sends an answer from the cache, past its lifetime or not.
+    pub(super) fn held(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+        if entry.is_fresh(now) {
+            self.remembered(entry, now, out);
+        } else {
+            self.stale(entry, now, out);
+        }
+    }
+
     /// Sends SERVFAIL and says why.
     pub(super) fn failed(&self, ede: Ede<'_>, now: Instant, out: &mut Vec<u8>) {
         let answer = Answer::empty(self.query, Rcode::SERVFAIL);

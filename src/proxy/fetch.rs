@@ -1,27 +1,34 @@
 //! Asking upstream: identical queries in flight share one fetch; each waiter is judged under its own policy.
 
-use super::{Proxy, STALE_AFTER};
+use super::{
+    Proxy, STALE_AFTER,
+    router::{Caching, Ways},
+};
 use crate::{
     cache::{Entry, Key},
     dns::{Answer, Ede, Facts, Query, Rcode},
-    upstream::{Ask, ForwardError, Upstreams},
+    upstream::{Ask, ForwardError, Forwarded},
 };
 use foldhash::HashMap;
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-
-/// Longest that any answer is kept, whatever its TTL.
-const LIFETIME_MAX: Duration = Duration::from_secs(86_400);
 
 /// Longest that a negative answer is kept (RFC 2308 section 5).
 const NEGATIVE_LIFETIME_MAX: Duration = Duration::from_secs(10_800);
 
 /// How long an upstream's SERVFAIL is kept (RFC 9520 section 3.2: between one second and five minutes).
 const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
+
+/// How long it is remembered that no upstream gave an answer: short, since what is broken is near and soon mended.
+const UNREACHABLE_LIFETIME: Duration = Duration::from_secs(2);
+
+/// How long a stale answer is served at once after no better one came (RFC 8767 section 5, failure recheck timer). The RFC
+/// recommends 30 seconds towards authoritative servers; an upstream is nearer and back sooner.
+const RESTING: Duration = Duration::from_secs(5);
 
 type Outcome = Option<Result<Arc<Entry>, ForwardError>>;
 
@@ -68,19 +75,23 @@ impl Proxy {
     pub(super) async fn fetch(
         self: &Arc<Self>,
         query: &Query<'_>,
-        upstreams: &Arc<Upstreams>,
+        (ways, route): (&Ways, u16),
         key: Key,
-        has_stale: bool,
+        stale: Option<&Entry>,
     ) -> Fetched {
-        let mut outcome = self.join_fetch(query, upstreams, key);
+        let Some(mut outcome) = self.join_fetch(query, (ways, route), key) else {
+            return Fetched::Failed(ForwardError::NoUpstream);
+        };
         let wait = outcome.wait_for(Option::is_some);
-        let done = if has_stale {
-            match tokio::time::timeout(STALE_AFTER, wait).await {
+        let done = match stale {
+            Some(stale) => match tokio::time::timeout(STALE_AFTER, wait).await {
                 Ok(done) => done,
-                Err(_elapsed) => return Fetched::Slow,
-            }
-        } else {
-            wait.await
+                Err(_elapsed) => {
+                    stale.rest_until(tokio::time::Instant::now().into_std() + RESTING);
+                    return Fetched::Slow;
+                }
+            },
+            None => wait.await,
         };
         match done.as_deref() {
             Ok(Some(Ok(entry))) => Fetched::Entry(Arc::clone(entry)),
@@ -90,16 +101,28 @@ impl Proxy {
         }
     }
 
+    /// Asks again for an answer that is about to expire, and waits for nothing.
+    #[cold]
+    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Ways, u16), key: Key) {
+        if let Some(proxy) = self.me.upgrade() {
+            self.metrics.here().prefetches.bump();
+            let _outcome = proxy.join_fetch(query, ways, key);
+        }
+    }
+
+    /// Where the outcome will be; `None` where there is nobody to ask.
     fn join_fetch(
         self: &Arc<Self>,
         query: &Query<'_>,
-        upstreams: &Arc<Upstreams>,
+        (ways, route): (&Ways, u16),
         key: Key,
-    ) -> watch::Receiver<Outcome> {
+    ) -> Option<watch::Receiver<Outcome>> {
+        let upstreams = Arc::clone(ways.set(route)?);
+        let caching = ways.caching;
         let mut waiting = self.fetches.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = waiting.get(key.as_slice()) {
             self.metrics.here().merged.bump();
-            return outcome.clone();
+            return Some(outcome.clone());
         }
         let (sender, receiver) = watch::channel(None);
         waiting.insert(Box::from(key.as_slice()), receiver.clone());
@@ -111,34 +134,66 @@ impl Proxy {
             dnssec_ok: query.dnssec_ok(),
             checking_disabled: query.cd,
         };
-        let (proxy, upstreams) = (Arc::clone(self), Arc::clone(upstreams));
-        self.fetches.tasks.spawn(async move {
+        let proxy = Arc::clone(self);
+        let task = async move {
             let forget = Forget(&proxy.fetches, &key);
             let forwarded = upstreams.forward(&ask).await;
             let now = tokio::time::Instant::now().into_std();
-            let outcome = forwarded.map(|it| {
-                let lifetime = lifetime(&it.answer);
-                let facts = Arc::new(Facts::of(&it.answer, it.server));
-                let entry =
-                    Arc::new(Entry::new(it.answer, facts, now, lifetime.unwrap_or(Duration::ZERO)));
-                if lifetime.is_some() {
-                    proxy.remember(&key, &entry);
+            let outcome = match forwarded {
+                Ok(it) => Ok(proxy.fetched(&key, it, caching, now)),
+                Err(error) => {
+                    proxy.remember_failure(&key, &ask, error, caching, now);
+                    Err(error)
                 }
-                entry
-            });
+            };
             drop(forget);
             // Waiters may all have left; then nobody wants to know.
             sender.send_replace(Some(outcome));
-        });
-        receiver
+        };
+        self.fetches.tasks.spawn_on(task, &self.runtime);
+        Some(receiver)
     }
 
-    /// Remembers an answer, but never a failure in place of a useful answer that may yet be served stale.
-    fn remember(&self, key: &Key, entry: &Arc<Entry>) {
-        let held = self.answers.get(key);
-        if is_useful(&entry.answer) || held.is_none_or(|it| !is_useful(&it.answer)) {
-            self.answers.insert(key, Arc::clone(entry));
+    /// Makes an entry of an answer, and remembers it where that is of use.
+    fn fetched(&self, key: &Key, from: Forwarded, caching: Caching, now: Instant) -> Arc<Entry> {
+        let Forwarded { mut answer, server } = from;
+        answer.clamp_ttls(caching.ttl_min_secs..=caching.ttl_max_secs);
+        let lifetime = lifetime(&answer);
+        let facts = Arc::new(Facts::of(&answer, server));
+        let entry = Arc::new(Entry::new(answer, facts, now, lifetime.unwrap_or(Duration::ZERO)));
+        if lifetime.is_some() && (is_useful(&entry.answer) || !self.rests(key, caching, now)) {
+            self.answers.insert(key, Arc::clone(&entry));
         }
+        entry
+    }
+
+    /// Remembers that no upstream gave an answer (RFC 9520 section 3.2). What was wrong here alone, and costs nothing to find
+    /// out again, is not worth it.
+    fn remember_failure(
+        &self,
+        key: &Key,
+        ask: &Ask,
+        error: ForwardError,
+        caching: Caching,
+        now: Instant,
+    ) {
+        if matches!(error, ForwardError::Busy | ForwardError::NoUpstream)
+            || self.rests(key, caching, now)
+        {
+            return;
+        }
+        self.metrics.here().failures_remembered.bump();
+        let text = error.to_string();
+        let answer = Answer::failure(&ask.name, ask.qtype, ask.qclass, ede(error, &text));
+        let entry = Entry::new(answer, Arc::default(), now, UNREACHABLE_LIFETIME);
+        self.answers.insert(key, Arc::new(entry));
+    }
+
+    /// Keeps a useful answer that may yet be served where nothing better is to be had, and lets it rest.
+    fn rests(&self, key: &Key, caching: Caching, now: Instant) -> bool {
+        let held = self.answers.get(key).filter(|it| is_useful(&it.answer));
+        let held = held.filter(|it| it.is_fresh(now) || (caching.stale && it.may_be_stale(now)));
+        held.inspect(|it| it.rest_until(now + RESTING)).is_some()
     }
 }
 
@@ -147,9 +202,10 @@ fn lifetime(answer: &Answer) -> Option<Duration> {
     if answer.rcode() == Rcode::SERVFAIL {
         return Some(FAILURE_LIFETIME);
     }
-    let max = if answer.records().next().is_none() { NEGATIVE_LIFETIME_MAX } else { LIFETIME_MAX };
     let secs = answer.lifetime_secs().filter(|it| *it > 0)?;
-    Some(Duration::from_secs(u64::from(secs)).min(max))
+    let lifetime = Duration::from_secs(u64::from(secs));
+    let is_negative = answer.records().next().is_none();
+    Some(if is_negative { lifetime.min(NEGATIVE_LIFETIME_MAX) } else { lifetime })
 }
 
 /// The Extended DNS Error for a failure, in one place (RFC 8914).

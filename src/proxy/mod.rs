@@ -7,21 +7,21 @@ mod exit;
 mod fetch;
 mod made;
 mod router;
+mod rules;
 mod special;
 mod suffixes;
 
 use crate::{
     cache::{Answers, Entry, Key, Slot, Verdicts},
-    dns::{Answer, Client, Ede, Facts, Query},
+    dns::{Answer, Client, Ede, Facts, Query, rtype},
     event::Recorder,
     metrics::Metrics,
     name::{Class, Host, Name},
     policy::{self, Findings, Policy, PolicyId},
     seen::Memory,
-    upstream::ForwardError,
     verdict::{Seen, Verdict},
 };
-pub use router::{Plan, PlanError, Route, Router};
+pub use router::{Caching, Plan, PlanError, Route, Router};
 pub use special::{Bypass, private_reverse_zones};
 
 use arc_swap::ArcSwap;
@@ -32,14 +32,18 @@ use special::Special;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
+use tokio::runtime::Handle;
 
 /// How long a client waits before it gets a stale answer (RFC 8767 section 5, client response timer).
 const STALE_AFTER: Duration = Duration::from_millis(1_800);
+
+/// TTL in seconds of the answer to ANY.
+const ANY_TTL_SECS: u32 = 3_600;
 
 /// TTL in seconds of a stale answer (RFC 8767 section 4).
 const STALE_TTL_SECS: u32 = 30;
@@ -75,6 +79,9 @@ pub struct Parts {
 
 /// Answers queries. Shared by every front.
 pub struct Proxy {
+    /// For tasks that outlive the call that starts them.
+    me: Weak<Self>,
+    runtime: Handle,
     policy: ArcSwap<Policy>,
     answers: Answers,
     verdicts: Verdicts<Findings>,
@@ -95,8 +102,13 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy with empty caches.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            runtime: Handle::current(),
             policy: ArcSwap::new(parts.policy),
             answers: Answers::new(parts.cache_octets_max),
             verdicts: Verdicts::new(Findings::octets),
@@ -143,8 +155,16 @@ impl Proxy {
     ) -> Now {
         let policy = self.policy.load();
         let id = policy::policy_of(&policy, client);
-        let way = self.router.load().find(query);
-        let entry = self.answers.get(&key(query, way)).filter(|it| it.is_fresh(now));
+        let ways = self.router.load();
+        let way = ways.find(query);
+        if let Some(ede) = rules::refusal(query, way) {
+            let verdict = &self.clean;
+            Exit { proxy: self, policy: &policy, query, client, received: now, verdict }
+                .refused(ede, out);
+            return Now::Answered;
+        }
+        let key = key(query, way);
+        let entry = self.answers.get(&key).filter(|it| it.is_fresh(now) || it.is_resting(now));
         let slot = entry.as_ref().map_or(Slot::Found, |it| it.slot(id.0, policy.generation));
         let verdict = match slot {
             Slot::Clean => Arc::clone(&self.clean),
@@ -177,7 +197,10 @@ impl Proxy {
             return if exit.made(now, out) { Now::Answered } else { Now::Silent };
         }
         let Some(entry) = entry else { return Now::Later };
-        exit.remembered(&entry, now, out);
+        exit.held(&entry, now, out);
+        if ways.caching.prefetch && way.special.is_none() && entry.is_due(now) {
+            self.prefetch(query, (&ways, way.route), key);
+        }
         Now::Answered
     }
 
@@ -200,6 +223,10 @@ impl Proxy {
         }
         let ways = self.router.load_full();
         let way = ways.find(query);
+        if let Some(ede) = rules::refusal(query, way) {
+            unjudged.refused(ede, out);
+            return true;
+        }
         let key = key(query, way);
         if let Some((kind, suffix_len)) = way.special {
             let entry = made_here(self.special.answer(query, kind, suffix_len).await, received);
@@ -219,16 +246,23 @@ impl Proxy {
         if judged.verdict.applied.changes_answer() {
             return exit.made(received, out);
         }
-        if let Some(entry) = held.as_ref().filter(|it| it.is_fresh(received)) {
+        let serves = |it: &&Arc<Entry>| it.is_fresh(received) || it.is_resting(received);
+        if let Some(entry) = held.as_ref().filter(serves) {
             self.mark(entry, &policy, id, &judged);
-            exit.remembered(entry, received, out);
+            exit.held(entry, received, out);
             return true;
         }
-        let stale = held.filter(|it| it.may_be_stale(received) && fetch::is_useful(&it.answer));
-        let fetched = match ways.set(way.route) {
-            Some(upstreams) => self.fetch(query, upstreams, key, stale.is_some()).await,
-            None => Fetched::Failed(ForwardError::NoUpstream),
-        };
+        if query.qtype == rtype::ANY {
+            let entry = made_here(Answer::any(query, ANY_TTL_SECS), received);
+            self.mark(&entry, &policy, id, &judged);
+            exit.fetched(&entry, received, out);
+            self.answers.insert(&key, entry);
+            return true;
+        }
+        let stale = held.filter(|it| {
+            ways.caching.stale && it.may_be_stale(received) && fetch::is_useful(&it.answer)
+        });
+        let fetched = self.fetch(query, (&ways, way.route), key, stale.as_deref()).await;
         if let Fetched::Entry(entry) = &fetched {
             self.mark(entry, &policy, id, &judged);
         }
@@ -351,3 +385,6 @@ fn made_here(answer: Answer, now: Instant) -> Arc<Entry> {
 fn key(query: &Query<'_>, way: Way) -> Key {
     Key::new(way.route, &query.name, query.qtype, query.qclass, query.dnssec_ok(), query.cd)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,27 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// What clients may use to go around this server.
     pub bypass: Bypass,
+    /// How long answers are kept.
+    pub caching: Caching,
+}
+
+/// How long answers are kept, and what is done when they are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caching {
+    /// Shortest TTL in seconds; lower ones are raised.
+    pub ttl_min_secs: u32,
+    /// Longest TTL in seconds; higher ones are lowered.
+    pub ttl_max_secs: u32,
+    /// Whether an answer past its lifetime is served where no upstream gives a better one (RFC 8767).
+    pub stale: bool,
+    /// Whether answers asked for more than once are asked for again shortly before they expire.
+    pub prefetch: bool,
+}
+
+impl Default for Caching {
+    fn default() -> Self {
+        Self { ttl_min_secs: 0, ttl_max_secs: 86_400, stale: true, prefetch: true }
+    }
 }
 
 /// A suffix and whom to ask about names under it.
@@ -69,6 +90,7 @@ pub(super) struct Ways {
     /// The sets in use, sorted by their numbers.
     sets: Vec<(u16, Arc<Upstreams>)>,
     default: u16,
+    pub(super) caching: Caching,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +118,12 @@ impl Router {
         strategy: Strategy,
         plan: &Plan,
     ) -> Result<Arc<Self>, PlanError> {
-        let none = Ways { suffixes: Suffixes::new(), sets: Vec::new(), default: HERE };
+        let none = Ways {
+            suffixes: Suffixes::new(),
+            sets: Vec::new(),
+            default: HERE,
+            caching: plan.caching,
+        };
         let router = Self {
             exchange,
             strategy,
@@ -139,7 +166,7 @@ impl Router {
             Ok((number, set))
         });
         let sets = made.collect::<Result<_, SetError>>()?;
-        self.ways.store(Arc::new(Ways { suffixes, sets, default }));
+        self.ways.store(Arc::new(Ways { suffixes, sets, default, caching: plan.caching }));
         Ok(())
     }
 
@@ -226,7 +253,7 @@ mod tests {
             servers: urls(servers),
         };
         let routes = routes.iter().map(route).collect();
-        Plan { servers: urls(servers), routes, bypass: Bypass::default() }
+        Plan { servers: urls(servers), routes, ..Plan::default() }
     }
 
     fn router(plan: &Plan) -> Arc<Router> {

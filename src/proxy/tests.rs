@@ -1,0 +1,404 @@
+//! The proxy in front of an upstream that says what the test tells it to, with time as an argument.
+
+use super::*;
+use crate::{
+    dns::{Transport, class},
+    list::Index,
+    lookalike,
+    platform::{Allow, Platforms},
+    policy::{Group, Knowledge, OwnRules, Rules, Sinkhole},
+    upstream::{Exchange, Strategy, Url},
+    verdict::{Action, Mode},
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::{net::UdpSocket, sync::mpsc, task::JoinSet};
+
+/// Far beyond what any exchange takes; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const CD: u8 = 0x10;
+
+/// A proxy, its upstream, and every query that came there.
+struct Rig {
+    proxy: Arc<Proxy>,
+    heard: mpsc::UnboundedReceiver<Vec<u8>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Rig {
+    /// `script` makes the reply to a query; none for silence.
+    async fn start(
+        caching: Caching,
+        script: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = Url::Udp(socket.local_addr().unwrap());
+        let (sender, heard) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut buffer = [0; 1_500];
+            loop {
+                let Ok((len, from)) = socket.recv_from(&mut buffer).await else { continue };
+                let packet = &buffer[..len];
+                if let Some(reply) = script(packet) {
+                    socket.send_to(&reply, from).await.unwrap();
+                }
+                // The test may be over.
+                let _told = sender.send(packet.to_vec());
+            }
+        });
+        let plan = Plan { servers: vec![url], caching, ..Plan::default() };
+        let router = Router::new(Exchange::start().unwrap(), Strategy::default(), &plan).unwrap();
+        let proxy = Proxy::new(Parts {
+            policy: Arc::new(policy()),
+            router,
+            recorder: Recorder::off(),
+            metrics: Arc::new(Metrics::new()),
+            cache_octets_max: 1 << 20,
+            seen: None,
+            clock: (now(), 1_800_000_000),
+        });
+        Self { proxy, heard, _tasks: tasks }
+    }
+
+    /// The next query that comes to the upstream.
+    async fn hear(&mut self) -> Vec<u8> {
+        tokio::time::timeout(PATIENCE, self.heard.recv()).await.unwrap().unwrap()
+    }
+
+    /// How many have come since.
+    fn more(&mut self) -> usize {
+        std::iter::from_fn(|| self.heard.try_recv().ok()).count()
+    }
+
+    /// The response from memory alone, or none.
+    fn ask_now(&self, packet: &[u8], now: Instant) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        let query = Query::parse(packet).unwrap();
+        let answered = self.proxy.respond_now(&query, &client(), now, &mut out);
+        (answered == Now::Answered).then_some(out)
+    }
+
+    /// The response, as a front gets it.
+    async fn ask(&self, packet: &[u8], now: Instant) -> Vec<u8> {
+        if let Some(out) = self.ask_now(packet, now) {
+            return out;
+        }
+        let mut out = Vec::new();
+        let query = Query::parse(packet).unwrap();
+        assert!(self.proxy.respond(&query, &client(), now, &mut out).await);
+        out
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn client() -> Client {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
+    Client {
+        address,
+        local: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        transport: Transport::Tcp,
+        keepalive: 0,
+    }
+}
+
+fn policy() -> Policy {
+    let engine = lookalike::Engine::new(&lookalike::Config {
+        brands: false,
+        ..lookalike::Config::default()
+    });
+    let knowledge = Knowledge { generation: 1, engine, platforms: Platforms::builtin() };
+    let rules = Rules { index: Index::empty(), own: OwnRules::default(), allow: Allow::default() };
+    let group = Group {
+        name: "default".to_owned(),
+        lookalike: Mode::Off,
+        log: 50,
+        block: 80,
+        platform: Mode::Off,
+        classes: [Action::Log; Class::ALL.len()],
+    };
+    let sinkhole =
+        Sinkhole { ipv4: Ipv4Addr::UNSPECIFIED, ipv6: Ipv6Addr::UNSPECIFIED, ttl_secs: 10 };
+    let (knowledge, rules) = (Arc::new(knowledge), Arc::new(rules));
+    Policy { generation: 1, knowledge, rules, groups: vec![group], sinkhole }
+}
+
+/// A query without EDNS.
+fn typed(name: &str, qtype: u16, qclass: u16) -> Vec<u8> {
+    let mut packet = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    packet.extend_from_slice(Name::parse(name).unwrap().wire());
+    packet.extend_from_slice(&qtype.to_be_bytes());
+    packet.extend_from_slice(&qclass.to_be_bytes());
+    packet
+}
+
+fn query(name: &str) -> Vec<u8> {
+    typed(name, rtype::A, class::IN)
+}
+
+/// The same with OPT.
+fn with_edns(mut packet: Vec<u8>) -> Vec<u8> {
+    packet[11] = 1;
+    packet.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    packet
+}
+
+fn question_end(message: &[u8]) -> usize {
+    12 + message[12..].iter().position(|it| *it == 0).unwrap() + 5
+}
+
+/// A reply with this rcode, and 192.0.2.`last` in one record where there is a TTL.
+fn reply(packet: &[u8], rcode: u8, ttl_secs: Option<u32>, last: u8) -> Vec<u8> {
+    let mut message = packet[..question_end(packet)].to_vec();
+    message[2] = 0x81;
+    message[3] = 0x80 | rcode;
+    message[6..12].copy_from_slice(&[0, u8::from(ttl_secs.is_some()), 0, 0, 0, 0]);
+    if let Some(ttl_secs) = ttl_secs {
+        message.extend([0xc0, 12, 0, 1, 0, 1]);
+        message.extend(ttl_secs.to_be_bytes());
+        message.extend([0, 4, 192, 0, 2, last]);
+    }
+    message
+}
+
+fn rcode(response: &[u8]) -> u8 {
+    response[3] & 0x0f
+}
+
+/// TTL and last octet of the first record, an address.
+fn record(response: &[u8]) -> (u32, u8) {
+    let at = question_end(response) + 6;
+    (u32::from_be_bytes(*response[at..].first_chunk().unwrap()), response[at + 9])
+}
+
+/// INFO-CODE of the first EDE, where OPT holds it first.
+fn ede(response: &[u8]) -> Option<u16> {
+    let records = &response[question_end(response)..];
+    let at = records.windows(3).position(|it| it == [0, 0, 41])?;
+    let data = records.get(at + 11..)?;
+    data.starts_with(&[0, 15]).then(|| u16::from_be_bytes([data[4], data[5]]))
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[tokio::test]
+async fn queries_are_refused_by_rule_and_never_forwarded() {
+    let mut rig = Rig::start(Caching::default(), |it| Some(reply(it, 0, Some(60), 1))).await;
+    let norecurse = |mut packet: Vec<u8>| {
+        packet[2] = 0;
+        packet
+    };
+    let cases = [
+        (typed("version.bind", rtype::TXT, class::CH), 5, Some(21)),
+        (typed("hostname.bind", rtype::TXT, class::CH), 5, Some(21)),
+        (typed("id.server", rtype::TXT, class::CH), 5, Some(21)),
+        (typed("version.server", rtype::TXT, class::CH), 5, Some(21)),
+        (typed("localhost", rtype::A, class::CH), 5, Some(21)),
+        (typed("localhost", rtype::A, class::HS), 5, None),
+        (norecurse(query("www.example")), 5, Some(20)),
+        (norecurse(query("localhost")), 0, None),
+        (norecurse(query("x.test")), 3, None),
+    ];
+    for (packet, expected, told) in cases {
+        let response = rig.ask(&with_edns(packet.clone()), now()).await;
+        assert_eq!((rcode(&response), ede(&response)), (expected, told), "{packet:?}");
+        // Recursion is on offer, and what was asked for stands as it was asked.
+        assert_eq!((response[2] & 1, response[3] & 0x80), (packet[2] & 1, 0x80));
+        assert_eq!(rcode(&rig.ask(&packet, now()).await), expected);
+    }
+    // Nor is what others asked for given away.
+    rig.ask(&query("www.example"), now()).await;
+    assert_eq!(rcode(&rig.ask(&norecurse(query("www.example")), now()).await), 5);
+    rig.hear().await;
+    assert_eq!(rig.more(), 0);
+}
+
+#[tokio::test]
+async fn any_gets_one_record_and_is_never_forwarded() {
+    let mut rig = Rig::start(Caching::default(), |it| Some(reply(it, 0, Some(60), 1))).await;
+    for _ in 0..2 {
+        let response = rig.ask(&typed("www.example", rtype::ANY, class::IN), now()).await;
+        assert_eq!((rcode(&response), response[7]), (0, 1));
+        assert!(response.ends_with(b"\x00\x09\x07RFC8482\x00"), "{response:?}");
+    }
+    assert_eq!(rig.more(), 0);
+}
+
+#[tokio::test]
+async fn the_case_of_the_question_and_the_want_of_edns_are_kept() {
+    let rig = Rig::start(Caching::default(), |it| Some(reply(it, 0, Some(60), 1))).await;
+    let mut odd = query("www.example");
+    odd[13..16].copy_from_slice(b"WwW");
+    for packet in [&odd, &query("www.example"), &odd] {
+        let response = rig.ask(packet, now()).await;
+        assert_eq!(response[12..question_end(&response)], packet[12..]);
+        assert_eq!(response[10..12], [0, 0], "no OPT where none was asked for");
+        let response = rig.ask(&with_edns(packet.clone()), now()).await;
+        assert_eq!(response[10..12], [0, 1]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_fetched_unchecked_stays_with_those_who_do_not_check() {
+    let script = |it: &[u8]| Some(reply(it, 0, Some(60), if it[3] & CD == 0 { 1 } else { 2 }));
+    let mut rig = Rig::start(Caching::default(), script).await;
+    let checked = query("www.example");
+    let mut unchecked = checked.clone();
+    unchecked[3] |= CD;
+    for _ in 0..2 {
+        assert_eq!(record(&rig.ask(&unchecked, now()).await).1, 2);
+        assert_eq!(record(&rig.ask(&checked, now()).await).1, 1);
+    }
+    let (first, second) = (rig.hear().await, rig.hear().await);
+    assert_eq!((first[3] & CD, second[3] & CD, rig.more()), (CD, 0, 0));
+}
+
+#[tokio::test]
+async fn failures_are_remembered_for_a_moment() {
+    let mut rig = Rig::start(Caching::default(), |it| Some(reply(it, 2, None, 0))).await;
+    let packet = with_edns(query("www.example"));
+    let start = now();
+    for _ in 0..5 {
+        assert_eq!(rcode(&rig.ask(&packet, start).await), 2);
+    }
+    rig.hear().await;
+    assert_eq!(rig.more(), 0);
+    rig.ask(&packet, now() + secs(6)).await;
+    rig.hear().await;
+}
+
+#[tokio::test]
+async fn it_is_remembered_that_nobody_is_there() {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let nobody = socket.local_addr().unwrap();
+    drop(socket);
+    let rig = Rig::start(Caching::default(), |_| None).await;
+    let plan = Plan { servers: vec![Url::Udp(nobody)], ..Plan::default() };
+    rig.proxy.router.follow(&plan).unwrap();
+    let packet = with_edns(query("www.example"));
+    for _ in 0..2 {
+        let response = rig.ask(&packet, now()).await;
+        assert_eq!((rcode(&response), ede(&response)), (2, Some(23)));
+    }
+    let counters = rig.proxy.metrics().totals();
+    assert_eq!(counters.failures_remembered, 1);
+    assert!(rig.ask_now(&packet, now() + secs(3)).is_none(), "but not for long");
+}
+
+/// Answers the first query, then fails.
+fn once(ttl_secs: u32) -> impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static {
+    let answered = AtomicBool::new(false);
+    move |it: &[u8]| match answered.swap(true, Ordering::Relaxed) {
+        false => Some(reply(it, 0, Some(ttl_secs), 1)),
+        true => Some(reply(it, 2, None, 0)),
+    }
+}
+
+#[tokio::test]
+async fn a_failure_does_not_displace_what_may_be_served_stale() {
+    let mut rig = Rig::start(Caching::default(), once(60)).await;
+    let packet = with_edns(query("www.example"));
+    assert_eq!(record(&rig.ask(&packet, now()).await), (60, 1));
+    rig.hear().await;
+    let later = now() + secs(61);
+    let response = rig.ask(&packet, later).await;
+    assert_eq!((record(&response), ede(&response)), ((30, 1), Some(3)));
+    rig.hear().await;
+    // Whoever asks meanwhile does not wait for the next failure.
+    let key = key_of(&rig, &packet);
+    let held = rig.proxy.answers.get(&key).unwrap();
+    held.rest_until(later + secs(5));
+    for after in [0, 1, 4] {
+        let response = rig.ask_now(&packet, later + secs(after)).unwrap();
+        assert_eq!((record(&response), ede(&response)), ((30, 1), Some(3)));
+    }
+    assert_eq!(rig.more(), 0);
+    assert!(rig.ask_now(&packet, later + secs(5)).is_none());
+}
+
+fn key_of(rig: &Rig, packet: &[u8]) -> Key {
+    let query = Query::parse(packet).unwrap();
+    key(&query, rig.proxy.router.load().find(&query))
+}
+
+#[tokio::test]
+async fn nothing_is_served_stale_where_that_is_off() {
+    let rig = Rig::start(Caching { stale: false, ..Caching::default() }, once(60)).await;
+    let packet = query("www.example");
+    assert_eq!(record(&rig.ask(&packet, now()).await), (60, 1));
+    assert_eq!(rcode(&rig.ask(&packet, now() + secs(61)).await), 2);
+}
+
+#[tokio::test]
+async fn popular_answers_are_asked_for_again_before_they_expire() {
+    let mut rig = Rig::start(Caching::default(), |it| Some(reply(it, 0, Some(60), 1))).await;
+    let packet = query("www.example");
+    rig.ask(&packet, now()).await;
+    rig.hear().await;
+    assert_eq!(record(&rig.ask_now(&packet, now() + secs(1)).unwrap()).1, 1);
+    assert!(rig.ask_now(&packet, now() + secs(50)).is_some());
+    assert_eq!(rig.more(), 0);
+    for _ in 0..3 {
+        assert!(rig.ask_now(&packet, now() + secs(56)).is_some());
+    }
+    rig.hear().await;
+    assert_eq!(rig.proxy.metrics().totals().prefetches, 1);
+
+    // Not what was asked for once.
+    let rare = query("rare.example");
+    rig.ask(&rare, now()).await;
+    rig.hear().await;
+    assert!(rig.ask_now(&rare, now() + secs(56)).is_some());
+    assert_eq!(rig.proxy.metrics().totals().prefetches, 1);
+}
+
+#[tokio::test]
+async fn prefetch_may_be_off() {
+    let caching = Caching { prefetch: false, ..Caching::default() };
+    let rig = Rig::start(caching, |it| Some(reply(it, 0, Some(60), 1))).await;
+    let packet = query("www.example");
+    rig.ask(&packet, now()).await;
+    for after in [1, 56, 57] {
+        assert!(rig.ask_now(&packet, now() + secs(after)).is_some());
+    }
+    assert_eq!(rig.proxy.metrics().totals().prefetches, 0);
+}
+
+#[tokio::test]
+async fn ttls_are_kept_within_bounds() {
+    let check = async |min: u32, max: u32, expected: u32| {
+        let caching = Caching { ttl_min_secs: min, ttl_max_secs: max, ..Caching::default() };
+        let rig = Rig::start(caching, |it| Some(reply(it, 0, Some(60), 1))).await;
+        let packet = query("www.example");
+        assert_eq!(record(&rig.ask(&packet, now()).await).0, expected);
+        let late = u64::from(expected);
+        assert!(rig.ask_now(&packet, now() + secs(late - 2)).is_some());
+        assert!(rig.ask_now(&packet, now() + secs(late + 1)).is_none());
+    };
+    check(0, 86_400, 60).await;
+    check(300, 86_400, 300).await;
+    check(0, 20, 20).await;
+}
+
+#[tokio::test]
+async fn answers_of_one_upstream_set_are_not_anothers() {
+    let rig = Rig::start(Caching::default(), |it| Some(reply(it, 0, Some(60), 1))).await;
+    let other = Rig::start(Caching::default(), |it| Some(reply(it, 0, Some(60), 2))).await;
+    let packet = query("www.example");
+    assert_eq!(record(&rig.ask(&packet, now()).await).1, 1);
+    let plan = |rig: &Rig| Plan { servers: rig.proxy.router.servers(), ..Plan::default() };
+    let (own, others) = (plan(&rig), plan(&other));
+    rig.proxy.router.follow(&others).unwrap();
+    assert_eq!(record(&rig.ask(&packet, now()).await).1, 2);
+    rig.proxy.router.follow(&own).unwrap();
+    assert_eq!(record(&rig.ask_now(&packet, now()).unwrap()).1, 1);
+    // A route keys its names, and no others.
+    let route = Route { suffix: Name::parse("example").unwrap(), servers: others.servers.clone() };
+    rig.proxy.router.follow(&Plan { routes: vec![route], ..own }).unwrap();
+    assert_eq!(record(&rig.ask_now(&packet, now()).unwrap()).1, 2);
+}
