@@ -8,6 +8,7 @@ mod encrypted;
 mod events;
 mod faults;
 mod https;
+mod names;
 mod protect;
 mod reload;
 mod seen;

@@ -40,14 +40,30 @@ pub(crate) struct Knot {
 }
 
 impl Knot {
+    /// One that knows every name.
     pub(crate) fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut zone = ZONE.to_owned();
         for number in 0..LARGE_STRINGS {
             writeln!(zone, "large.example. TXT \"{number:0200}\"").unwrap();
         }
-        fs::write(dir.path().join("root.zone"), zone).unwrap();
+        Self::serving(&[(".", &zone)])
+    }
+
+    /// One that has these zones, by origin and text.
+    pub(crate) fn serving(zones: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let mut listed = String::new();
+        for (at, (origin, text)) in zones.iter().enumerate() {
+            let file = dir.path().join(format!("{at}.zone"));
+            fs::write(&file, text).unwrap();
+            writeln!(
+                listed,
+                "  - domain: {origin}\n    file: \"{}\"\n    journal-content: none\n    zonefile-sync: -1",
+                file.display()
+            )
+            .unwrap();
+        }
         let here = dir.path().display();
         let config = format!(
             r#"
@@ -63,11 +79,7 @@ log:
   - target: stdout
     any: info
 zone:
-  - domain: .
-    file: "{here}/root.zone"
-    journal-content: none
-    zonefile-sync: -1
-"#,
+{listed}"#,
             ip = address.ip(),
             port = address.port(),
         );

@@ -10,6 +10,7 @@ mod network;
 mod packet;
 mod ports;
 mod process;
+mod scripted;
 mod squint;
 mod upstream;
 
@@ -23,5 +24,6 @@ pub(crate) use network::Network;
 pub(crate) use packet::{Message, query};
 pub(crate) use ports::free_port;
 pub(crate) use process::{Finished, Process, run, wait_until};
+pub(crate) use scripted::Scripted;
 pub(crate) use squint::{Data, Squint, binary, squint};
 pub(crate) use upstream::Gate;

@@ -41,6 +41,27 @@ impl Message<'_> {
         at + 5
     }
 
+    /// The name asked for, in lower case.
+    pub(crate) fn name(&self) -> String {
+        let (mut name, mut at) = (String::new(), 12);
+        while self.0[at] != 0 {
+            let end = at + 1 + usize::from(self.0[at]);
+            let label = String::from_utf8_lossy(&self.0[at + 1..end]).to_lowercase();
+            name = if name.is_empty() { label } else { format!("{name}.{label}") };
+            at = end;
+        }
+        name
+    }
+
+    /// A reply to this query without records.
+    pub(crate) fn reply_with(&self, rcode: u8) -> Vec<u8> {
+        let mut reply = self.0[..self.question_end()].to_vec();
+        reply[2] |= 0x80;
+        reply[3] = 0x80 | rcode;
+        reply[4..12].copy_from_slice(&[0, 1, 0, 0, 0, 0, 0, 0]);
+        reply
+    }
+
     /// A reply to this query with one A record, 192.0.2.1 for 60 seconds.
     pub(crate) fn reply(&self) -> Vec<u8> {
         let mut reply = self.0[..self.question_end()].to_vec();
