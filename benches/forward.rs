@@ -29,18 +29,20 @@ fn main() {
         bare(server, exchanges);
     }
     for (scheme, tasks) in [("udp", TASKS), ("udp", 10), ("udp", 1), ("tcp", TASKS)] {
-        let url = format!("{scheme}://{server}").parse().unwrap();
+        let url: Url = format!("{scheme}://{server}").parse().unwrap();
         for _ in 0..3 {
-            run(url, tasks, exchanges);
+            run(&url, tasks, exchanges);
         }
     }
 }
 
-fn run(url: Url, tasks: u32, exchanges: u32) {
+fn run(url: &Url, tasks: u32, exchanges: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let exchange = Exchange::start().unwrap();
-        let upstreams = Arc::new(Upstreams::new(exchange, &[url], Strategy::Fastest).unwrap());
+        let upstreams = Arc::new(
+            Upstreams::new(exchange, std::slice::from_ref(url), Strategy::Fastest).unwrap(),
+        );
         ask(&upstreams, tasks, exchanges / 10).await;
         let (cpu, wall) = (cpu_time(), Instant::now());
         ask(&upstreams, tasks, exchanges).await;

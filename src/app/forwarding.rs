@@ -5,8 +5,9 @@ use crate::{
     config::Config,
     name::Name,
     proxy::{Bypass, Caching, Plan, Route, private_reverse_zones},
-    upstream::Url,
+    upstream::{Trust, Url},
 };
+use anyhow::Context as _;
 use std::fmt::Write as _;
 
 /// A plan, and what to say about it.
@@ -26,6 +27,33 @@ pub(super) struct Forwarding {
 pub(super) fn forwarding(config: &Config, system: &HostSystem) -> anyhow::Result<Forwarding> {
     let servers = system.servers(config)?;
     Ok(plan(config, servers, system.resolvers(), &system.search_domains()))
+}
+
+/// Who looks up the names of upstreams: the configured servers, else the host's resolvers. Nobody, where there are none; the log then
+/// says so if it matters.
+pub(super) fn bootstrap(config: &Config, system: &HostSystem) -> Vec<Url> {
+    let upstream = &config.upstream;
+    let found = match &upstream.bootstrap[..] {
+        [] => system.resolvers(),
+        configured => configured,
+    };
+    let mut asked = upstream.servers.iter().chain(config.routes.iter().flat_map(|it| &it.servers));
+    if found.is_empty() && asked.any(|it| it.address().is_none()) {
+        tracing::warn!(
+            "nobody is known who could look up the names of upstreams\nhint: `[upstream] bootstrap = [\"192.0.2.1\"]`, or `tls://192.0.2.1#dns.example`"
+        );
+    }
+    found.to_vec()
+}
+
+/// Whom the configuration trusts to vouch for upstreams.
+///
+/// # Errors
+/// The file that it names cannot be used.
+pub(super) fn trust(config: &Config) -> anyhow::Result<Trust> {
+    let ca = &config.upstream.ca;
+    let trust = if ca.as_os_str().is_empty() { Trust::public() } else { Trust::and_of_file(ca) };
+    trust.context("`[upstream] ca`")
 }
 
 /// `servers` are asked about everything else, `resolvers` are those that the host uses itself.

@@ -1,12 +1,19 @@
 //! Reload: a new policy swapped whole, or the old one kept with a reason in the log.
 
-use super::{build, files::Watched, forwarding::forwarding, run::Options, system::HostSystem};
+use super::{
+    build,
+    files::Watched,
+    forwarding::{bootstrap, forwarding, trust},
+    run::Options,
+    system::HostSystem,
+};
 use crate::{
     config::{self, Config, Found},
     lookalike,
     policy::{Knowledge, Policy},
     proxy::{Proxy, Router},
     server::{Access, Certificate, CertificateSource},
+    upstream::{Exchange, Upstreams},
 };
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -19,6 +26,9 @@ use std::{
 pub(super) struct Live {
     pub(super) proxy: Arc<Proxy>,
     pub(super) router: Arc<Router>,
+    pub(super) exchange: Arc<Exchange>,
+    /// Who looks up the names of upstreams.
+    pub(super) resolvers: Arc<Upstreams>,
     pub(super) access: Arc<Access>,
     /// What encrypted transports show, if there are any.
     pub(super) certificate: Option<Arc<Certificate>>,
@@ -51,6 +61,7 @@ impl Reloader {
     /// The turn of every second: files and the system's resolvers.
     pub(super) async fn look(mut self) -> Self {
         if self.system.changed() {
+            self.follow_bootstrap();
             if build::lookalike(&self.config, self.system.search_domains()) != self.engine_of {
                 return self.reload("the host's search domains changed").await;
             }
@@ -105,6 +116,8 @@ impl Reloader {
         let policy = build::policy(&config, knowledge, Arc::new(rules), old.generation + 1);
         let forwarding = forwarding(&config, &self.system)?;
         self.live.router.follow(&forwarding.plan)?;
+        self.live.exchange.set_trust(trust(&config)?);
+        self.live.resolvers.replace(&bootstrap(&config, &self.system))?;
         self.live.access.set_allow(&config.server.allow);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -138,6 +151,12 @@ impl Reloader {
         }
     }
 
+    fn follow_bootstrap(&self) {
+        if let Err(error) = self.live.resolvers.replace(&bootstrap(&self.config, &self.system)) {
+            tracing::warn!("the names of upstreams are looked up as before: {error}");
+        }
+    }
+
     fn follow_system(&mut self) {
         let forwarding = forwarding(&self.config, &self.system);
         match forwarding.and_then(|it| Ok(self.live.router.follow(&it.plan)?)) {
@@ -167,6 +186,9 @@ pub(super) fn watch_files(watched: &mut Watched, config: &Config) {
     watched.add(config.lists.iter().map(|it| it.path.clone()));
     if let Some(CertificateSource::Files { certificate, key }) = config.tls.source() {
         watched.add([certificate, key]);
+    }
+    if !config.upstream.ca.as_os_str().is_empty() {
+        watched.add([config.upstream.ca.clone()]);
     }
 }
 

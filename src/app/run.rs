@@ -3,7 +3,7 @@
 use super::{
     banner, build, clock,
     files::Watched,
-    forwarding::forwarding,
+    forwarding::{bootstrap, forwarding, trust},
     lock::DataDir,
     reload::{self, Live, Reloader},
     remember::Keeper,
@@ -17,7 +17,7 @@ use crate::{
     proxy::{Parts, Proxy, Router},
     seen::Memory,
     server::{self, Access, Certificate, Server},
-    upstream::{Exchange, Names, Strategy, Url},
+    upstream::{Exchange, Names, Strategy, Upstreams, Url},
 };
 use anyhow::Context as _;
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
@@ -163,7 +163,12 @@ impl Running {
         let (rules, reports) = build::rules(config)?;
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
         let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
-        let router = Router::new(exchange, Strategy::default(), &forwarding.plan)?;
+        exchange.set_trust(trust(config)?);
+        let resolvers = bootstrap(config, &system);
+        let resolvers =
+            Arc::new(Upstreams::new(Arc::clone(&exchange), &resolvers, Strategy::default())?);
+        exchange.set_resolvers(&resolvers);
+        let router = Router::new(Arc::clone(&exchange), Strategy::default(), &forwarding.plan)?;
         let asked = Arc::clone(&router);
         let names = Names::start(move |name| asked.upstreams(name), HOSTS.into());
         let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -209,7 +214,8 @@ impl Running {
             history: config.history.enabled.then_some(dir.path.as_path()),
         });
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
-        let live = Live { proxy: Arc::clone(&proxy), router, access, certificate };
+        let live =
+            Live { proxy: Arc::clone(&proxy), router, exchange, resolvers, access, certificate };
         Ok((
             Self { server, proxy, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system, watched),

@@ -131,6 +131,12 @@ pub struct Upstream {
     /// Servers that know the names of private addresses; none for those that the system uses while `servers` has none either.
     #[serde(with = "value::texts")]
     pub private_reverse: Vec<Url>,
+    /// Servers that look up the names of those; none for the ones that the system uses.
+    #[serde(with = "value::texts")]
+    pub bootstrap: Vec<Url>,
+    /// A file with authorities that vouch for servers besides the public ones, absolute or seen from the working folder; empty for
+    /// none.
+    pub ca: PathBuf,
 }
 
 /// `[[route]]`: a suffix whose names are asked of servers of their own.

@@ -30,7 +30,7 @@ pub(super) fn take_paths_from(config: &mut Config, folder: &Path) {
     for list in &mut config.lists {
         list.path = folder.join(&list.path);
     }
-    for path in [&mut config.tls.certificate, &mut config.tls.key] {
+    for path in [&mut config.tls.certificate, &mut config.tls.key, &mut config.upstream.ca] {
         if !path.as_os_str().is_empty() {
             *path = folder.join(&path);
         }
@@ -74,9 +74,13 @@ pub(super) fn unreadable_files(config: &Config, document: &Document<'_>) -> Vec<
     for (at, list) in config.lists.iter().enumerate() {
         look(&list.path, &[Key("list"), At(at), Key("path")]);
     }
-    for (key, path) in [("certificate", &config.tls.certificate), ("key", &config.tls.key)] {
+    for (section, key, path) in [
+        ("tls", "certificate", &config.tls.certificate),
+        ("tls", "key", &config.tls.key),
+        ("upstream", "ca", &config.upstream.ca),
+    ] {
         if !path.as_os_str().is_empty() {
-            look(path, &[Key("tls"), Key(key)]);
+            look(path, &[Key(section), Key(key)]);
         }
     }
     told
@@ -190,9 +194,19 @@ fn clients(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
 }
 
 fn servers(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
-    let Upstream { servers, private_reverse } = &config.upstream;
+    let Upstream { servers, bootstrap, ca: _, private_reverse } = &config.upstream;
     set(servers, [Key("upstream"), Key("servers")], document, told);
     set(private_reverse, [Key("upstream"), Key("private_reverse")], document, told);
+    set(bootstrap, [Key("upstream"), Key("bootstrap")], document, told);
+    for (at, server) in bootstrap.iter().enumerate() {
+        if server.address().is_none() {
+            told.push(document.error(
+                &[Key("upstream"), Key("bootstrap"), At(at)],
+                format!("`{server}` has to be looked up itself"),
+                "write its address: `192.0.2.1` or `tls://192.0.2.1#dns.example`",
+            ));
+        }
+    }
 }
 
 /// Servers that are asked as one.

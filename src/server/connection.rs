@@ -56,11 +56,7 @@ pub(super) async fn serve(
     };
     // An error means that the client has gone; there is nobody left to tell.
     if connection.run(&mut stream).await.is_ok() {
-        poll_fn(|cx| {
-            stream.end(cx);
-            Poll::Ready(())
-        })
-        .await;
+        stream.end().await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a connection is read from and written to: TCP as it is, or with TLS on top.
 
 use std::{
+    future::poll_fn,
     io::{self, Read as _},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -75,10 +76,10 @@ impl Stream {
     }
 
     /// Says farewell, as far as the client takes it without waiting: it is told that nothing was cut off.
-    pub(super) fn end(&mut self, cx: &mut Context<'_>) {
+    pub(super) async fn end(&mut self) {
         if let Self::Tls(it) = self {
             // Whoever does not take it will see the connection end all the same.
-            let _ = Pin::new(it).poll_shutdown(cx);
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut *it).poll_shutdown(cx).is_ready())).await;
         }
     }
 

@@ -1,14 +1,15 @@
 //! The exchange: one task that receives for every upstream socket, checks what arrives, and wakes whoever waits.
 
 use super::{
-    Counts, ForwardError, clock,
+    Counts, ForwardError, Trust, Upstreams, clock,
     flight::News,
     kernel::{self, Poll, Ready},
+    line::rejects_edns,
+    lock,
     message::{self, Fit},
     ports::{self, Out, Ports, Taken},
     server::Server,
     shared::Shared,
-    tcp::rejects_edns,
 };
 use crate::dns::{Answer, BadReply, Client, Transport};
 use std::{
@@ -81,6 +82,17 @@ impl Exchange {
         }
     }
 
+    /// Trusts these authorities from the next connection on.
+    pub fn set_trust(&self, trust: Trust) {
+        self.shared.trust.store(Arc::new(trust));
+    }
+
+    /// Looks up the names of upstreams with these from now on, for as long as somebody else holds them. They should have no names
+    /// themselves.
+    pub fn set_resolvers(&self, resolvers: &Arc<Upstreams>) {
+        *lock(&self.shared.resolvers) = Arc::downgrade(resolvers);
+    }
+
     /// What happened since the start.
     pub fn counts(&self) -> Counts {
         self.shared.counts()
@@ -91,7 +103,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.driver.abort();
         for server in self.shared.servers().into_iter().flatten() {
-            server.tcp.abort();
+            server.line.abort();
         }
     }
 }
@@ -202,7 +214,7 @@ impl Driver {
                 // An ICMP error. Other servers are asked at once, yet a reply that comes all the same still counts.
                 let failure = ForwardError::Network(error.kind());
                 for flight in ports.waiting(index) {
-                    server.unreachable();
+                    server.unreachable(Some(&error));
                     flight.post(server.key, News::Failed { failure, over_tcp: false });
                 }
             }

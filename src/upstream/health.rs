@@ -13,7 +13,7 @@ const SILENT_MAX: u32 = 2;
 const HEDGE_MIN: Duration = Duration::from_millis(150);
 
 /// The longest first wait before a query is sent once more.
-const HEDGE_MAX: Duration = Duration::from_millis(800);
+pub(super) const HEDGE_MAX: Duration = Duration::from_millis(800);
 
 /// How often a server that is silent or was never asked gets a copy of a query.
 const PROBE_SILENT: Duration = Duration::from_secs(1);

@@ -130,7 +130,7 @@ impl<'a> Journey<'a> {
         if let Some(first) = self.first()
             && self.ask(first, now)
         {
-            self.wait = self.servers[first].health.hedge();
+            self.wait = self.servers[first].hedge();
         } else if !self.ask_next(now) {
             return;
         }
@@ -171,7 +171,7 @@ impl<'a> Journey<'a> {
     fn ask_next(&mut self, now: Instant) -> bool {
         while let Some(at) = self.best() {
             if self.ask(at, now) {
-                self.wait = self.wait.max(self.servers[at].health.hedge());
+                self.wait = self.wait.max(self.servers[at].hedge());
                 return true;
             }
         }
@@ -197,7 +197,7 @@ impl<'a> Journey<'a> {
         }
         self.legs[at].tried_tcp = true;
         let sent =
-            self.servers[at].send_tcp(self.shared, self.boarded.flight(), edns, clock::now());
+            self.servers[at].send_line(self.shared, self.boarded.flight(), edns, clock::now());
         self.legs[at].out_tcp = sent.is_ok();
         if let Err(failure) = sent {
             self.failed(at, failure);
@@ -207,7 +207,7 @@ impl<'a> Journey<'a> {
     fn failed(&mut self, at: usize, failure: ForwardError) {
         if matches!(failure, ForwardError::Network(_)) {
             self.legs[at].unreachable = true;
-            self.servers[at].unreachable();
+            self.servers[at].unreachable(None);
         }
         self.failure = failure;
     }

@@ -38,6 +38,15 @@ impl Case {
 
 /// Builds the query in wire form.
 pub(super) fn query(ask: &Ask, id: u16, case: Case, edns: bool) -> Vec<u8> {
+    build(ask, id, case, edns, false)
+}
+
+/// Builds the query for a way that nobody can read or write on: its length is hidden, and its case has nothing to prove.
+pub(super) fn secure_query(ask: &Ask, id: u16, edns: bool) -> Vec<u8> {
+    build(ask, id, Case::LOWER, edns, true)
+}
+
+fn build(ask: &Ask, id: u16, case: Case, edns: bool, padded: bool) -> Vec<u8> {
     let mut packet = Vec::with_capacity(QUERY_LEN);
     Outgoing {
         id,
@@ -48,7 +57,7 @@ pub(super) fn query(ask: &Ask, id: u16, case: Case, edns: bool) -> Vec<u8> {
         cd: ask.checking_disabled,
         dnssec_ok: ask.dnssec_ok,
         edns,
-        padded: false,
+        padded,
     }
     .write(&mut packet);
     if case != Case::LOWER {

@@ -8,14 +8,18 @@
 //! A query costs two system calls, a send and a receive; waiting for readiness is shared by all that are in flight.
 
 mod avoid;
+mod bootstrap;
 mod clock;
+mod connect;
 mod exchange;
 #[cfg(test)]
 mod fake;
 mod flight;
 mod health;
+mod https;
 mod journey;
 mod kernel;
+mod line;
 mod message;
 mod names;
 mod own;
@@ -27,6 +31,7 @@ pub mod system;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod url;
 
 pub use exchange::Exchange;
@@ -34,7 +39,8 @@ pub use names::{LOOKUPS_MAX, NAMES_MAX, Names};
 pub use pool::{ServerState, SetError, Strategy, UnknownStrategy, Upstreams};
 pub use ports::{AGE_MAX, PORTS, USES_MAX};
 pub use shared::{Counts, SERVERS_MAX, SOCKETS_MAX};
-pub use url::{PORT_PLAIN, Url, UrlError};
+pub use trust::{Trust, TrustError};
+pub use url::{PORT_HTTPS, PORT_PLAIN, PORT_TLS, Secure, Url, UrlError};
 
 use crate::{
     dns::{Answer, class},

@@ -118,7 +118,8 @@ impl Lookups {
         let name = reverse(ip);
         let upstreams = (self.whom)(&name)?;
         let urls = upstreams.urls();
-        if !urls.iter().all(|it| is_private(it.address().ip().to_canonical())) {
+        if !urls.iter().all(|it| it.address().is_some_and(|it| is_private(it.ip().to_canonical())))
+        {
             return None;
         }
         let ask = Ask::new(name, rtype::PTR);

@@ -73,6 +73,12 @@ impl Own {
         lock(&self.tcp).push(local);
     }
 
+    /// Holds `local` as ours until it is dropped.
+    pub(super) fn tcp_guard(&self, local: SocketAddr) -> TcpGuard<'_> {
+        self.open_tcp(local);
+        TcpGuard(self, local)
+    }
+
     pub(super) fn close_tcp(&self, local: SocketAddr) {
         lock(&self.tcp).retain(|it| *it != local);
     }
@@ -87,6 +93,15 @@ impl Own {
     pub(super) fn has_tcp(&self, source: SocketAddr) -> bool {
         let (ip, port) = (source.ip().to_canonical(), source.port());
         lock(&self.tcp).iter().any(|it| it.ip() == ip && it.port() == port)
+    }
+}
+
+/// A connection of ours.
+pub(super) struct TcpGuard<'a>(&'a Own, SocketAddr);
+
+impl Drop for TcpGuard<'_> {
+    fn drop(&mut self) {
+        self.0.close_tcp(self.1);
     }
 }
 

@@ -73,7 +73,7 @@ pub enum SetError {
 }
 
 /// How one server does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerState {
     /// Which one.
     pub url: Url,
@@ -134,7 +134,7 @@ impl Upstreams {
                 _ if new.len() == SET_MAX => Err(SetError::TooMany),
                 Some(server) => Ok(server),
                 None => shared
-                    .enter(|key| Server::new(*url, key, ports))
+                    .enter(|key| Server::new(url.clone(), key, ports))
                     .inspect(|it| entered.push(Arc::clone(it)))
                     .ok_or(SetError::TooManyInAll),
             };
@@ -155,14 +155,14 @@ impl Upstreams {
 
     /// The servers as URLs, in the order given.
     pub fn urls(&self) -> Vec<Url> {
-        self.servers.load().iter().map(|it| it.url).collect()
+        self.servers.load().iter().map(|it| it.url.clone()).collect()
     }
 
     /// How each server does, in the order given.
     pub fn states(&self) -> Vec<ServerState> {
         let servers = self.servers.load();
         let state = |it: &Arc<Server>| ServerState {
-            url: it.url,
+            url: it.url.clone(),
             round_trip: it.health.round_trip(),
             silent: it.health.is_silent(),
         };

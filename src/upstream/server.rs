@@ -1,14 +1,17 @@
 //! One upstream: where it is, how it does, and its sockets.
 
 use super::{
-    ForwardError, Url, clock,
+    ForwardError, Url,
+    bootstrap::Addresses,
+    clock,
     flight::Flight,
-    health::Health,
+    health::{HEDGE_MAX, Health},
+    line::{Job, Line},
     ports::Ports,
     shared::Shared,
-    tcp::{Job, Tcp},
 };
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -23,24 +26,27 @@ pub(super) struct Server {
     pub(super) name: Arc<str>,
     pub(super) key: u16,
     pub(super) health: Health,
-    /// `None` where the URL says TCP only.
+    /// `None` where the URL says that it is never asked over UDP.
     pub(super) ports: Option<Ports>,
-    pub(super) tcp: Tcp,
+    pub(super) line: Line,
+    /// Where it is, if it has to be looked up.
+    pub(super) addresses: Addresses,
     leaving: AtomicBool,
 }
 
 impl Server {
     pub(super) fn new(url: Url, key: u16, ports: usize) -> Self {
         Self {
-            url,
             name: url.to_string().into(),
             key,
             health: Health::new(clock::now()),
             ports: match url {
                 Url::Udp(address) => Some(Ports::new(address, key, ports)),
-                Url::Tcp(_) => None,
+                Url::Tcp(_) | Url::Tls(_) | Url::Https(..) => None,
             },
-            tcp: Tcp::new(url.address()),
+            url,
+            line: Line::new(),
+            addresses: Addresses::new(),
             leaving: AtomicBool::new(false),
         }
     }
@@ -55,11 +61,12 @@ impl Server {
     ) -> Result<(), ForwardError> {
         match &self.ports {
             Some(ports) => ports.send(shared, flight, edns, self.health.case(), now),
-            None => self.send_tcp(shared, flight, edns, now),
+            None => self.send_line(shared, flight, edns, now),
         }
     }
 
-    pub(super) fn send_tcp(
+    /// Sends it over a connection.
+    pub(super) fn send_line(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         flight: &Arc<Flight>,
@@ -67,7 +74,7 @@ impl Server {
         now: Instant,
     ) -> Result<(), ForwardError> {
         let job = Job { flight: Arc::clone(flight), sent: now, edns, tries: 0 };
-        self.tcp.submit(shared, self, job)
+        self.line.submit(shared, self, job)
     }
 
     /// A believable reply came, so long after its query.
@@ -85,10 +92,23 @@ impl Server {
         }
     }
 
-    /// The server cannot be reached now.
-    pub(super) fn unreachable(&self) {
+    /// The server cannot be reached now, and why, where that is known.
+    pub(super) fn unreachable(&self, why: Option<&io::Error>) {
         if self.health.unreachable() {
-            self.fell_silent("cannot be reached");
+            match why {
+                Some(why) => self.fell_silent(&format!("cannot be reached: {why}")),
+                None => self.fell_silent("cannot be reached"),
+            }
+        }
+    }
+
+    /// How long to wait for a reply before asking somebody else as well.
+    pub(super) fn hedge(&self) -> Duration {
+        // A connection takes its time to be made.
+        if self.url.is_secure() && !self.line.is_connected() {
+            HEDGE_MAX
+        } else {
+            self.health.hedge()
         }
     }
 

@@ -1,7 +1,7 @@
 //! What all upstreams share: the table of flights, the set of sockets, the registry of servers, limits and counters.
 
 use super::{
-    ForwardError, PORTS,
+    ForwardError, PORTS, Trust, Upstreams,
     avoid::Avoided,
     flight::Flights,
     kernel::{self, Poll},
@@ -9,11 +9,12 @@ use super::{
     own::Own,
     server::Server,
 };
+use arc_swap::ArcSwap;
 use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{
             AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
             Ordering::{Acquire, Relaxed, Release},
@@ -74,6 +75,10 @@ pub(super) struct Shared {
     pub(super) flights: Flights,
     pub(super) own: Own,
     pub(super) avoided: Avoided,
+    /// Whom encrypted upstreams have to be vouched for by.
+    pub(super) trust: ArcSwap<Trust>,
+    /// Who looks up the names of upstreams.
+    pub(super) resolvers: Mutex<Weak<Upstreams>>,
     pub(super) counters: Counters,
     /// Wakes the driver when it sleeps for want of flights.
     pub(super) alarm: Notify,
@@ -97,6 +102,8 @@ impl Shared {
             flights: Flights::default(),
             own: Own::new(),
             avoided: Avoided::read(),
+            trust: ArcSwap::from_pointee(Trust::public().map_err(io::Error::other)?),
+            resolvers: Mutex::default(),
             counters: Counters::default(),
             alarm: Notify::new(),
             sockets_max,

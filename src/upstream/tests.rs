@@ -195,7 +195,7 @@ async fn a_dead_server_of_several_costs_nothing() {
     };
     let good = Fake::start(|it| vec![Said::Now(address(&it.packet, 1))]).await;
     for strategy in Strategy::ALL {
-        let urls = [silent.udp(), closed, good.udp()];
+        let urls = [silent.udp(), closed.clone(), good.udp()];
         let upstreams = Upstreams::new(Exchange::start().unwrap(), &urls, strategy).unwrap();
         for _ in 0..5 {
             upstreams.forward(&ask("first.example")).await.unwrap();
@@ -243,7 +243,7 @@ async fn a_closed_port_is_told_soon() {
     let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = Url::Udp(socket.local_addr().unwrap());
     drop(socket);
-    for url in [url, Url::Tcp(url.address())] {
+    for url in [Url::Tcp(url.address().unwrap()), url] {
         let upstreams = upstreams(&[url]);
         let started = Instant::now();
         let error = upstreams.forward(&ask("www.example")).await.unwrap_err();

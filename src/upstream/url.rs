@@ -1,5 +1,7 @@
 //! Upstream URLs: where a server is and by which way it is asked.
 
+use crate::name::Name;
+use rustls::pki_types::ServerName;
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
@@ -9,18 +11,84 @@ use std::{
 /// The port of plain DNS.
 pub const PORT_PLAIN: u16 = 53;
 
-/// The schemes that [`Url`] reads, as an error lists them.
-const SCHEMES: &str = "`udp://`, `tcp://`";
+/// The port of DNS over TLS (RFC 7858 section 3.1).
+pub const PORT_TLS: u16 = 853;
 
-/// One upstream as the configuration writes it: `udp://192.0.2.1`, `tcp://[2001:db8::1]:5353`, or a bare address.
+/// The port of HTTPS.
+pub const PORT_HTTPS: u16 = 443;
+
+/// The path that nearly every DNS server over HTTPS answers at.
+const PATH_DEFAULT: &str = "/dns-query";
+
+/// What some write behind the path, as RFC 8484 section 4.1 has it.
+const TEMPLATE: &str = "{?dns}";
+
+/// The schemes that [`Url`] reads, as an error lists them.
+const SCHEMES: &str = "`udp://`, `tcp://`, `tls://`, `https://`";
+
+/// One upstream as the configuration writes it: `udp://192.0.2.1`, `tcp://[2001:db8::1]:5353`, `tls://dns.example`,
+/// `tls://192.0.2.1#dns.example`, `https://dns.example/dns-query`, or a bare address.
 ///
 /// Displayed in full form, so that two texts of one upstream display alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Url {
     /// Plain DNS over UDP, and over TCP where an answer is truncated (RFC 1035 section 4.2, RFC 7766).
     Udp(SocketAddr),
     /// Plain DNS over TCP only.
     Tcp(SocketAddr),
+    /// DNS over TLS (RFC 7858).
+    Tls(Secure),
+    /// DNS over HTTPS (RFC 8484), at this path.
+    Https(Secure, Box<str>),
+}
+
+/// Where a server is that has to prove who it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Secure {
+    /// At an address.
+    At {
+        /// Where.
+        address: SocketAddr,
+        /// What its certificate has to be made for; `None` for the address.
+        name: Option<Box<str>>,
+    },
+    /// At the addresses of its name, for which its certificate has to be made.
+    Named {
+        /// The name in lower case.
+        name: Box<str>,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl Secure {
+    /// Its address; `None` where its name has to be looked up.
+    pub const fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::At { address, .. } => Some(*address),
+            Self::Named { .. } => None,
+        }
+    }
+
+    /// Name or address and port, as HTTP names the server asked.
+    pub(super) fn authority(&self) -> String {
+        match self {
+            Self::At { address, name: Some(name) } => format!("{name}:{}", address.port()),
+            // The zone of an address means something here only.
+            Self::At { address, name: None } => {
+                SocketAddr::new(address.ip(), address.port()).to_string()
+            }
+            Self::Named { name, port } => format!("{name}:{port}"),
+        }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
+        match self {
+            Self::At { address, name: Some(name) } => write!(f, "{address}{path}#{name}"),
+            Self::At { address, name: None } => write!(f, "{address}{path}"),
+            Self::Named { name, port } => write!(f, "{name}:{port}{path}"),
+        }
+    }
 }
 
 /// Why a text is no upstream URL.
@@ -32,27 +100,36 @@ pub enum UrlError {
     /// A scheme that this version does not speak.
     #[error("unknown scheme `{0}://`\nhint: known are {SCHEMES}, and a bare address for `udp://`")]
     Scheme(String),
-    /// What stands for an address is none; host names are not looked up.
+    /// What stands for an address is none; host names are looked up only where the server proves its name.
     #[error(
-        "`{0}` is not an address\nhint: write `udp://192.0.2.1:53` or `udp://[2001:db8::1]:53`"
+        "`{0}` is not an address\nhint: write `udp://192.0.2.1:53` or `udp://[2001:db8::1]:53`; only `tls://` and `https://` take names"
     )]
     Address(String),
+    /// What stands for a name is none.
+    #[error(
+        "`{0}` is not a host name\nhint: write `tls://dns.example` or `tls://192.0.2.1#dns.example`"
+    )]
+    Name(String),
     /// A port that is no number from 1 to 65535.
     #[error("`{0}` is not a port from 1 to 65535")]
     Port(String),
     /// An address that no server answers on: the wildcard, a multicast or broadcast address.
     #[error("`{0}` is not the address of one server")]
     NotUnicast(IpAddr),
-    /// A path, query or fragment, which plain DNS has no use for.
+    /// A path, query or fragment, which this way has no use for.
     #[error("`{0}` follows the address, where nothing may stand")]
     Rest(String),
+    /// A path that HTTP cannot carry.
+    #[error("`{0}` is not the path of a URL")]
+    Path(String),
 }
 
 impl Url {
-    /// Where the server is.
-    pub const fn address(&self) -> SocketAddr {
+    /// Where the server is; `None` where its name has to be looked up.
+    pub const fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Udp(address) | Self::Tcp(address) => *address,
+            Self::Udp(address) | Self::Tcp(address) => Some(*address),
+            Self::Tls(server) | Self::Https(server, _) => server.address(),
         }
     }
 
@@ -61,7 +138,14 @@ impl Url {
         match self {
             Self::Udp(_) => "udp",
             Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Https(..) => "https",
         }
+    }
+
+    /// Whether nobody on the way can read what is asked, and the server proves who it is.
+    pub const fn is_secure(&self) -> bool {
+        matches!(self, Self::Tls(_) | Self::Https(..))
     }
 }
 
@@ -74,24 +158,90 @@ impl str::FromStr for Url {
             return Err(UrlError::Empty);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Ok(Self::Udp(address(text)?));
+            return Ok(Self::Udp(address(text, PORT_PLAIN)?));
         };
-        let make = match scheme.to_ascii_lowercase().as_str() {
-            "udp" => Self::Udp,
-            "tcp" => Self::Tcp,
-            _ => return Err(UrlError::Scheme(shown(scheme))),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if let Some(at) = rest.find(['/', '?', '#']) {
-            return Err(UrlError::Rest(shown(&rest[at..])));
+        match scheme.to_ascii_lowercase().as_str() {
+            "udp" => Ok(Self::Udp(plain(rest)?)),
+            "tcp" => Ok(Self::Tcp(plain(rest)?)),
+            "tls" => {
+                let (rest, name) = split_name(rest)?;
+                Ok(Self::Tls(secure(without_path(rest)?, name, PORT_TLS)?))
+            }
+            "https" => {
+                let (rest, name) = split_name(rest)?;
+                let rest = rest.strip_suffix(TEMPLATE).unwrap_or(rest);
+                let (place, path) = match rest.find('/') {
+                    Some(at) => rest.split_at(at),
+                    None => (rest, ""),
+                };
+                let path = if matches!(path, "" | "/") { PATH_DEFAULT } else { path };
+                if !path.bytes().all(|it| it.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&it)) {
+                    return Err(UrlError::Path(shown(path)));
+                }
+                Ok(Self::Https(secure(place, name, PORT_HTTPS)?, path.into()))
+            }
+            _ => Err(UrlError::Scheme(shown(scheme))),
         }
-        Ok(make(address(rest)?))
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme(), self.address())
+        write!(f, "{}://", self.scheme())?;
+        match self {
+            Self::Udp(address) | Self::Tcp(address) => write!(f, "{address}"),
+            Self::Tls(server) => server.write(f, ""),
+            Self::Https(server, path) => server.write(f, path),
+        }
+    }
+}
+
+fn plain(rest: &str) -> Result<SocketAddr, UrlError> {
+    address(without_path(rest)?, PORT_PLAIN)
+}
+
+fn without_path(rest: &str) -> Result<&str, UrlError> {
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    match rest.find(['/', '?', '#']) {
+        Some(at) => Err(UrlError::Rest(shown(&rest[at..]))),
+        None => Ok(rest),
+    }
+}
+
+/// Takes `#dns.example` off the end.
+fn split_name(rest: &str) -> Result<(&str, Option<Box<str>>), UrlError> {
+    match rest.split_once('#') {
+        Some((rest, name)) => Ok((rest, Some(host_name(name)?))),
+        None => Ok((rest, None)),
+    }
+}
+
+fn host_name(text: &str) -> Result<Box<str>, UrlError> {
+    let wrong = || UrlError::Name(shown(text));
+    let name = Name::parse(text).map_err(|_| wrong())?.text();
+    match ServerName::try_from(name.as_str()) {
+        Ok(ServerName::DnsName(_)) => Ok(name.into()),
+        _ => Err(wrong()),
+    }
+}
+
+/// An address or a name, with a port or without.
+fn secure(place: &str, name: Option<Box<str>>, port: u16) -> Result<Secure, UrlError> {
+    let is_address = place.starts_with('[')
+        || place.matches(':').count() >= 2
+        || place.split(':').next().is_some_and(|it| it.parse::<Ipv4Addr>().is_ok());
+    if is_address {
+        return Ok(Secure::At { address: address(place, port)?, name });
+    }
+    let (host, port) = match place.split_once(':') {
+        Some((host, port)) => (host, self::port(port)?),
+        None => (place, port),
+    };
+    let host = host_name(host)?;
+    // A name that is looked up and another one to be proved: nobody needs that, and it reads like a mistake.
+    match name {
+        Some(other) if other != host => Err(UrlError::Rest(format!("#{other}"))),
+        _ => Ok(Secure::Named { name: host, port }),
     }
 }
 
@@ -101,23 +251,23 @@ fn shown(text: &str) -> String {
 }
 
 /// `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1`, `[2001:db8::1]`, `[fe80::1%2]:53`.
-fn address(text: &str) -> Result<SocketAddr, UrlError> {
+fn address(text: &str, port: u16) -> Result<SocketAddr, UrlError> {
     let found = if let Some(rest) = text.strip_prefix('[') {
         let Some((host, after)) = rest.split_once(']') else {
             return Err(UrlError::Address(shown(text)));
         };
         let port = match after.strip_prefix(':') {
             Some(port) => self::port(port)?,
-            None if after.is_empty() => PORT_PLAIN,
+            None if after.is_empty() => port,
             None => return Err(UrlError::Rest(shown(after))),
         };
         with_scope(host, port)
     } else if text.matches(':').count() >= 2 {
-        with_scope(text, PORT_PLAIN)
+        with_scope(text, port)
     } else {
         let (host, port) = match text.split_once(':') {
             Some((host, port)) => (host, self::port(port)?),
-            None => (text, PORT_PLAIN),
+            None => (text, port),
         };
         host.parse::<Ipv4Addr>().ok().map(|it| SocketAddr::from((it, port)))
     };
@@ -170,6 +320,20 @@ mod tests {
         check("tcp://[2001:DB8::1]:5353", "tcp://[2001:db8::1]:5353");
         check("udp://[fe80::1%3]:53", "udp://[fe80::1%3]:53");
         check("::ffff:192.0.2.1", "udp://[::ffff:192.0.2.1]:53");
+        check("tls://9.9.9.9#dns.quad9.net", "tls://9.9.9.9:853#dns.quad9.net");
+        check("tls://192.0.2.1", "tls://192.0.2.1:853");
+        check("tls://[2001:db8::1]:8853#DNS.Example.", "tls://[2001:db8::1]:8853#dns.example");
+        check("TLS://Dns.Example/", "tls://dns.example:853");
+        check("tls://dns.example:8853", "tls://dns.example:8853");
+        check("tls://bücher.example", "tls://xn--bcher-kva.example:853");
+        check("https://dns.example/dns-query", "https://dns.example:443/dns-query");
+        check("https://dns.example", "https://dns.example:443/dns-query");
+        check("https://dns.example/", "https://dns.example:443/dns-query");
+        check("https://dns.example/dns-query{?dns}", "https://dns.example:443/dns-query");
+        check("https://dns.example:8443/a/b?c=d", "https://dns.example:8443/a/b?c=d");
+        check("https://192.0.2.1/x#dns.example", "https://192.0.2.1:443/x#dns.example");
+        check("https://[2001:db8::1]", "https://[2001:db8::1]:443/dns-query");
+        check("tls://dns.example#dns.example", "tls://dns.example:853");
     }
 
     #[test]
@@ -180,6 +344,14 @@ mod tests {
         check("sdns://AQ", UrlError::Scheme("sdns".to_owned()));
         check("dns.example", UrlError::Address("dns.example".to_owned()));
         check("udp://dns.example:53", UrlError::Address("dns.example:53".to_owned()));
+        check("tls://a b", UrlError::Name("a b".to_owned()));
+        check("tls://", UrlError::Name(String::new()));
+        check("tls://192.0.2.1#192.0.2.1", UrlError::Name("192.0.2.1".to_owned()));
+        check("tls://dns.example#other.example", UrlError::Rest("#other.example".to_owned()));
+        check("tls://dns.example/dns-query", UrlError::Rest("/dns-query".to_owned()));
+        check("tls://dns.example:0", UrlError::Port("0".to_owned()));
+        check("https://dns.example/a b", UrlError::Path("/a b".to_owned()));
+        check("https://0.0.0.0", UrlError::NotUnicast(Ipv4Addr::UNSPECIFIED.into()));
         check("192.0.2.1:0", UrlError::Port("0".to_owned()));
         check("192.0.2.1:+53", UrlError::Port("+53".to_owned()));
         check("192.0.2.1:70000", UrlError::Port("70000".to_owned()));
@@ -196,12 +368,13 @@ mod tests {
     #[test]
     fn unknown_schemes_list_the_known_ones() {
         let text = "gopher://192.0.2.1".parse::<Url>().unwrap_err().to_string();
-        assert!(text.contains("`udp://`, `tcp://`"), "{text}");
+        assert!(text.contains("`udp://`, `tcp://`, `tls://`, `https://`"), "{text}");
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC{0,40}") {
+        fn any_text_is_read_or_refused(scheme in "(udp://|tls://|https://)?", rest in "\\PC{0,40}") {
+            let text = scheme + &rest;
             if let Ok(url) = text.parse::<Url>() {
                 prop_assert_eq!(url.to_string().parse::<Url>(), Ok(url));
             }

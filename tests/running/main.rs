@@ -16,4 +16,5 @@ mod serve;
 mod start;
 mod stop;
 mod support;
+mod upstreams;
 mod verdicts;

@@ -52,16 +52,19 @@ impl Data {
 
     /// `squint serve` with this folder's files.
     pub(crate) fn serve(&self, listen: SocketAddr, upstream: SocketAddr) -> Command {
+        let mut command = self.serve_alone(listen);
+        command.args(["--upstream", &format!("udp://{upstream}")]);
+        command
+    }
+
+    /// The same with the upstreams that the configuration names.
+    pub(crate) fn serve_alone(&self, listen: SocketAddr) -> Command {
         let mut command = binary();
         command.current_dir(self.path()).arg("serve");
         if self.config().exists() {
             command.arg("--config").arg(self.config());
         }
-        command
-            .args(["--listen", &listen.to_string()])
-            .args(["--upstream", &format!("udp://{upstream}")])
-            .arg("--data-dir")
-            .arg(self.state());
+        command.args(["--listen", &listen.to_string()]).arg("--data-dir").arg(self.state());
         command
     }
 
@@ -97,8 +100,17 @@ impl Squint {
     }
 
     pub(crate) fn start_in(data: Data, upstream: SocketAddr) -> Self {
+        Self::start_by(data, |data, address| data.serve(address, upstream))
+    }
+
+    /// Starts it with the upstreams that its configuration names.
+    pub(crate) fn start_alone(data: Data) -> Self {
+        Self::start_by(data, Data::serve_alone)
+    }
+
+    fn start_by(data: Data, command: impl FnOnce(&Data, SocketAddr) -> Command) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let process = Process::start(&mut data.serve(address, upstream));
+        let process = Process::start(&mut command(&data, address));
         let squint = Self { address, process, data };
         squint.wait_until_ready();
         squint

@@ -1,0 +1,116 @@
+//! One Squint as the upstream of another, over encrypted connections.
+
+use crate::support::{Data, Encrypted, Finished, LARGE_STRINGS, NAME, Squint, ask_all, squint};
+use std::{fs, net::SocketAddr};
+
+/// A Squint that forwards to `url`, trusts the authority of `to`, and has names looked up by it.
+fn forwarding(to: &Encrypted, url: &str) -> Squint {
+    let data = Data::new();
+    fs::copy(to.ca(), data.path().join("ca.pem")).unwrap();
+    data.write_config(&format!(
+        "[upstream]\nservers = [\"{url}\"]\nca = \"ca.pem\"\nbootstrap = [\"{}\"]\n",
+        to.squint.address
+    ));
+    Squint::start_alone(data)
+}
+
+/// Asks through a Squint whose upstream is `url`, and checks by which way that was asked.
+fn check(url: impl Fn(&Encrypted) -> String, transport: &str) {
+    let to = Encrypted::start();
+    let from = forwarding(&to, &url(&to));
+    assert_eq!(from.ask("www.example", "A").data(), ["192.0.2.10", "192.0.2.11"]);
+    assert_eq!(from.ask("large.example", "TXT").answer.len(), LARGE_STRINGS);
+    assert_eq!(from.ask("nothing.www.example", "A").status, "NXDOMAIN");
+    // Many at once share one connection.
+    let names: Vec<String> = (0..200).map(|it| format!("n{it}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert!(ask_all(from.address, &names).iter().all(|it| *it == (0, 1)));
+    let (_, events) = from.stop();
+    assert!(events.iter().all(|it| it["upstream"].as_str().unwrap().contains("://")), "{events:?}");
+    let (_, heard) = to.squint.stop();
+    let ways: Vec<_> = heard.iter().filter(|it| it["query"] != "ns.example").collect();
+    assert!(ways.len() >= 203 && ways.iter().all(|it| it["transport"] == transport), "{ways:?}");
+}
+
+#[test]
+fn over_tls_to_an_address_that_proves_a_name() {
+    check(|it| format!("tls://{}#{NAME}", it.tls), "dot");
+}
+
+#[test]
+fn over_tls_to_an_address_that_proves_itself() {
+    check(|it| format!("tls://{}", it.tls), "dot");
+}
+
+#[test]
+fn over_tls_to_a_name_that_is_looked_up() {
+    check(|it| format!("tls://ns.example:{}", it.tls.port()), "dot");
+}
+
+#[test]
+fn over_https_to_an_address() {
+    check(|it| format!("https://{}/dns-query#{NAME}", it.https), "doh");
+}
+
+#[test]
+fn over_https_to_a_name_that_is_looked_up() {
+    check(|it| format!("https://ns.example:{}/dns-query", it.https.port()), "doh");
+}
+
+/// Asks through a Squint that has no reason to believe its upstream; the reason stands in the log.
+fn check_disbelief(url: impl Fn(&Encrypted) -> String, ca: bool, expected: &str) {
+    let to = Encrypted::start();
+    let data = Data::new();
+    let ca = if ca {
+        fs::copy(to.ca(), data.path().join("ca.pem")).unwrap();
+        "ca = \"ca.pem\"\n"
+    } else {
+        ""
+    };
+    data.write_config(&format!(
+        "[upstream]\nservers = [\"{}\"]\nbootstrap = [\"{}\"]\n{ca}",
+        url(&to),
+        to.squint.address
+    ));
+    let from = Squint::start_alone(data);
+    let response = from.ask("www.example", "A");
+    assert_eq!(response.status, "SERVFAIL");
+    let told = from.process.stderr();
+    assert!(told.contains("cannot be reached") && told.contains(expected), "{told}");
+    let (_, heard) = to.squint.stop();
+    assert!(heard.iter().all(|it| it["query"] != "www.example"), "{heard:?}");
+}
+
+#[test]
+fn nobody_is_believed_without_an_authority() {
+    check_disbelief(|it| format!("tls://{}#{NAME}", it.tls), false, "UnknownIssuer");
+    check_disbelief(|it| format!("https://{}/dns-query#{NAME}", it.https), false, "UnknownIssuer");
+}
+
+#[test]
+fn nobody_is_believed_under_another_name() {
+    check_disbelief(|it| format!("tls://{}#other.example", it.tls), true, "not valid for name");
+    check_disbelief(|it| format!("tls://{}", with_ip(it.tls, [127, 0, 0, 2])), true, "refused");
+}
+
+fn with_ip(address: SocketAddr, ip: [u8; 4]) -> SocketAddr {
+    SocketAddr::from((ip, address.port()))
+}
+
+#[test]
+fn a_name_without_address_is_told() {
+    check_disbelief(|_| "tls://text.example".to_owned(), true, "cannot look up `text.example`");
+}
+
+#[test]
+fn names_need_somebody_to_look_them_up() {
+    let told = |config: &str| -> Finished {
+        let data = Data::new();
+        data.write_config(config);
+        squint(&["config", "check", data.config().to_str().unwrap()], "")
+    };
+    let done = told("[upstream]\nbootstrap = [\"tls://dns.example\"]\n");
+    assert!(done.stderr.contains("has to be looked up itself"), "{done:?}");
+    let done = told("[upstream]\nca = \"missing.pem\"\n");
+    assert!(done.stderr.contains("missing.pem"), "{done:?}");
+}
