@@ -74,7 +74,6 @@ pub(super) async fn serve(
             .header_read_timeout(HEADERS_TIMEOUT)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEADERS_LEN_MAX as usize)
-            .half_close(true)
             .serve_connection(stream, service);
         drive(pin!(connection), http1::Connection::graceful_shutdown, &activity, front).await;
     }

@@ -1,6 +1,6 @@
 //! Who is served: the neighbourhood is, the rest of the world is told no. Needs root, for networks of its own.
 
-use crate::support::{Dig, Network, Process, Response, binary, run};
+use crate::support::{Dig, Kdig, Network, Process, Response, binary, run};
 use std::net::SocketAddr;
 
 const SERVER_V4: &str = "10.9.0.1";
@@ -66,6 +66,30 @@ fn neighbours_are_served_and_strangers_are_not() {
     let lines: Vec<&str> = told.lines().filter(|it| it.contains("refused 203.0.113.9")).collect();
     assert_eq!(lines.len(), 1, "{told}");
     assert!(told.contains("[server] allow = [\"203.0.113.0/24\"]"), "{told}");
+}
+
+#[test]
+fn encrypted_transports_serve_the_same() {
+    let network = Network::new();
+    let _squint = serve(
+        &network,
+        "[server]\nlisten_tls = [\"0.0.0.0:8853\", \"[::]:8853\"]\nlisten_https = [\"0.0.0.0:8443\", \"[::]:8443\"]\n[tls]\nself_signed = true\n",
+    );
+    let check = |from: &str, is_served: bool| {
+        let server = if from.contains(':') { SERVER_V6 } else { SERVER_V4 };
+        for (port, way) in [(8853, "+tls"), (8443, "+https")] {
+            let server = SocketAddr::new(server.parse().unwrap(), port);
+            let kdig = Kdig::new(server, "localhost", "A").with(&["-b", from, way]);
+            let done = run(&mut network.on_client("kdig", kdig.args()), "");
+            let expected = if is_served { "status: NOERROR" } else { "status: REFUSED" };
+            assert!(done.stdout.contains(expected), "{from} {way}: {done:?}");
+            assert_eq!(done.stdout.contains("EDE: 18 (Prohibited)"), !is_served, "{done:?}");
+        }
+    };
+    check("10.9.0.2", true);
+    check("fd00:9::2", true);
+    check("203.0.113.9", false);
+    check("2001:db8:77::2", false);
 }
 
 #[test]

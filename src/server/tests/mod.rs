@@ -4,12 +4,13 @@ mod batch;
 mod bind;
 mod stop;
 mod tcp;
+mod tls;
 mod udp;
 
 use super::{front::Responder, script::Script, *};
 use crate::metrics::Totals;
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read, Write},
     net::{IpAddr, TcpStream, UdpSocket},
 };
 use tokio::runtime::Runtime;
@@ -23,6 +24,8 @@ struct Rig {
     server: Server,
     script: Arc<Script>,
     metrics: Arc<Metrics>,
+    /// What its encrypted listeners show.
+    certificate: Arc<Certificate>,
 }
 
 impl Rig {
@@ -37,18 +40,19 @@ impl Rig {
             .build()
             .unwrap();
         let (script, metrics) = (Arc::new(Script::new()), Arc::new(Metrics::new()));
+        let certificate = Certificate::load(&CertificateSource::SelfSigned).unwrap();
         let config = Config {
             listen: listen.iter().map(|it| it.parse().unwrap()).collect(),
-            listen_tls: Vec::new(),
-            listen_https: Vec::new(),
-            certificate: None,
+            listen_tls: vec![([127, 0, 0, 1], 0).into()],
+            listen_https: vec![([127, 0, 0, 1], 0).into()],
+            certificate: Some(Arc::clone(&certificate)),
             workers,
             access: Arc::new(access),
             metrics: Arc::clone(&metrics),
         };
         let responder = Responder::Script(Arc::clone(&script));
         let server = start_with(&config, responder, runtime.handle()).unwrap();
-        Self { runtime, server, script, metrics }
+        Self { runtime, server, script, metrics, certificate }
     }
 
     fn address(&self) -> SocketAddr {
@@ -134,7 +138,7 @@ fn framed(packet: &[u8]) -> Vec<u8> {
     [&(packet.len() as u16).to_be_bytes()[..], packet].concat()
 }
 
-fn read_whole(stream: &mut TcpStream) -> Vec<u8> {
+fn read_whole(stream: &mut impl Read) -> Vec<u8> {
     let mut len = [0; 2];
     stream.read_exact(&mut len).unwrap();
     let mut response = vec![0; u16::from_be_bytes(len).into()];
@@ -142,15 +146,15 @@ fn read_whole(stream: &mut TcpStream) -> Vec<u8> {
     response
 }
 
-fn read(stream: &mut TcpStream) -> (u16, u8) {
+fn read(stream: &mut impl Read) -> (u16, u8) {
     id_and_rcode(&read_whole(stream))
 }
 
-fn ask(stream: &mut TcpStream, id: u16, name: &str) {
+fn ask(stream: &mut impl Write, id: u16, name: &str) {
     stream.write_all(&framed(&query(id, name))).unwrap();
 }
 
 #[track_caller]
-fn expect_end(stream: &mut TcpStream) {
+fn expect_end(stream: &mut impl Read) {
     assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
 }

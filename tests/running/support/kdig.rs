@@ -21,6 +21,11 @@ impl Kdig {
         self
     }
 
+    /// The command without its program, for running it elsewhere.
+    pub(crate) fn args(&self) -> &[String] {
+        &self.args
+    }
+
     pub(crate) fn run(&self) -> Finished {
         run(Command::new("kdig").args(&self.args), "")
     }
