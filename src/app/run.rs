@@ -191,15 +191,7 @@ impl Running {
         });
         let access = Arc::new(Access::new(&config.server.allow));
         let certificate = config.tls.source().map(|it| Certificate::load(&it)).transpose()?;
-        let fronts = server::Config {
-            listen: config.server.listen.clone(),
-            listen_tls: config.server.listen_tls.clone(),
-            listen_https: config.server.listen_https.clone(),
-            certificate: certificate.clone(),
-            workers: config.server.workers,
-            access: Arc::clone(&access),
-            metrics,
-        };
+        let fronts = fronts(config, &access, certificate.clone(), metrics);
         let server = server::start(&fronts, Arc::clone(&proxy), runtime.handle())?;
         system.set_own(server.addresses());
         banner::print(&banner::Facts {
@@ -268,6 +260,26 @@ fn remembering(
     }
     let (keeper, memory) = Keeper::start(&dir.path)?;
     Ok((Some(keeper), Some(memory)))
+}
+
+/// What the fronts are told.
+fn fronts(
+    config: &Config,
+    access: &Arc<Access>,
+    certificate: Option<Arc<Certificate>>,
+    metrics: Arc<Metrics>,
+) -> server::Config {
+    let it = &config.server;
+    server::Config {
+        listen: it.listen.clone(),
+        listen_tls: it.listen_tls.clone(),
+        listen_https: it.listen_https.clone(),
+        listen_quic: it.listen_quic.clone(),
+        certificate,
+        workers: it.workers,
+        access: Arc::clone(access),
+        metrics,
+    }
 }
 
 fn history(config: &Config, dir: &DataDir) -> event::Config {

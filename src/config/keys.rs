@@ -70,6 +70,9 @@ pub struct Server {
     /// Addresses and ports for DNS over HTTPS.
     #[serde(with = "value::texts")]
     pub listen_https: Vec<SocketAddr>,
+    /// Addresses and ports for DNS over QUIC.
+    #[serde(with = "value::texts")]
+    pub listen_quic: Vec<SocketAddr>,
     /// Threads that answer over UDP; 0 for one per core.
     #[serde(deserialize_with = "value::whole::<0, 256, _, _>")]
     pub workers: usize,
@@ -89,6 +92,7 @@ impl Default for Server {
             listen: vec![(Ipv4Addr::LOCALHOST, PORT).into(), (Ipv6Addr::LOCALHOST, PORT).into()],
             listen_tls: Vec::new(),
             listen_https: Vec::new(),
+            listen_quic: Vec::new(),
             workers: 0,
             allow: Vec::new(),
             firefox_doh: false,

@@ -121,9 +121,9 @@ pub(super) fn wide_domains(
 
 fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
     let key = [Key("server"), Key("listen")];
-    let encrypted = config.server.listen_tls.len() + config.server.listen_https.len();
-    match config.server.listen.len() + encrypted {
-        len if len == encrypted => told.push(document.error(
+    let count = encrypted(config).map(|it| it.1.len()).iter().sum::<usize>();
+    match config.server.listen.len() + count {
+        0 => told.push(document.error(
             &key,
             "there is no address to listen on".to_owned(),
             "leave the key out for the default",
@@ -135,14 +135,35 @@ fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
         )),
         _ => (),
     }
-    let lists = [
-        ("listen", &config.server.listen),
-        ("listen_tls", &config.server.listen_tls),
-        ("listen_https", &config.server.listen_https),
-    ];
+    // QUIC is over UDP, the other encrypted transports are over TCP, and what is in the clear is over both.
+    let [tls, https, quic] = encrypted(config);
+    let plain = ("listen", &config.server.listen);
+    repeated_addresses(&[plain, tls, https], document, told);
+    if !config.server.listen.iter().any(|it| quic.1.contains(it)) {
+        return repeated_addresses(&[quic], document, told);
+    }
+    repeated_addresses(&[plain, quic], document, told);
+}
+
+/// The lists of encrypted listeners with their keys.
+fn encrypted(config: &Config) -> [(&'static str, &Vec<SocketAddr>); 3] {
+    let server = &config.server;
+    [
+        ("listen_tls", &server.listen_tls),
+        ("listen_https", &server.listen_https),
+        ("listen_quic", &server.listen_quic),
+    ]
+}
+
+/// Tells of every address that stands in these lists before.
+fn repeated_addresses(
+    lists: &[(&str, &Vec<SocketAddr>)],
+    document: &Document<'_>,
+    told: &mut Vec<Problem>,
+) {
     let all: Vec<(&str, usize, SocketAddr)> = lists
-        .into_iter()
-        .flat_map(|(key, list)| list.iter().enumerate().map(move |(at, it)| (key, at, *it)))
+        .iter()
+        .flat_map(|&(key, list)| list.iter().enumerate().map(move |(at, it)| (key, at, *it)))
         .collect();
     // Port 0 is a new port each time.
     let fixed = all.iter().map(|it| it.2).enumerate().filter(|it| it.1.port() != 0);
@@ -169,9 +190,7 @@ fn tls(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
             "leave out either `self_signed` or `certificate` and `key`",
         ));
     } else if !certificate && !tls.self_signed {
-        let server = &config.server;
-        let lists = [("listen_tls", &server.listen_tls), ("listen_https", &server.listen_https)];
-        told.extend(lists.into_iter().filter(|it| !it.1.is_empty()).map(|(key, _)| {
+        told.extend(encrypted(config).into_iter().filter(|it| !it.1.is_empty()).map(|(key, _)| {
             document.error(
                 &[Key("server"), Key(key)],
                 "encrypted transports need a certificate".to_owned(),

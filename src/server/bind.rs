@@ -9,7 +9,7 @@ use crate::dns::Transport;
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::{
     env, io,
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     sync::Arc,
 };
 
@@ -166,6 +166,25 @@ pub(super) fn bind_streams(
         Ok((listener.local_addr().unwrap_or(address), listener))
     });
     bound.collect()
+}
+
+/// Binds addresses for QUIC.
+pub(super) fn bind_datagrams(
+    listen: &[SocketAddr],
+) -> Result<Vec<(SocketAddr, UdpSocket)>, StartError> {
+    let bound = listen.iter().map(|&address| {
+        let socket = quic(address).map_err(|it| explain(address, Transport::Doq, it))?;
+        Ok((socket.local_addr().unwrap_or(address), socket))
+    });
+    bound.collect()
+}
+
+fn quic(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = new(address, Type::DGRAM, Protocol::UDP)?;
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.bind(&SockAddr::from(address))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 fn bind_one(address: SocketAddr, workers: usize) -> Result<Bound, StartError> {

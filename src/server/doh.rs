@@ -1,8 +1,8 @@
 //! One query over HTTP and its response (RFC 8484 section 4), whatever version of HTTP carries it.
 
 use super::{
-    clock,
-    front::{Front, Outcome, Received},
+    front::{Front, Outcome},
+    single,
     udp::PACKET_LEN_MAX,
 };
 use crate::dns::{Client, freshness_secs};
@@ -14,11 +14,7 @@ use hyper::{
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
     http::request::Parts,
 };
-use std::{
-    error::Error,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// The one path.
@@ -62,18 +58,9 @@ where
 }
 
 async fn answer(front: &Arc<Front>, client: Client, packet: &[u8]) -> Answered {
-    let counters = front.metrics.here();
-    counters.queries_doh.bump();
-    let due = Due(front);
-    let now = clock::now();
+    front.metrics.here().queries_doh.bump();
     let mut out = Vec::new();
-    let received = Received { packet, cut: false };
-    let mut outcome = front.answer(&front.access.load(), received, &client, now, &mut out);
-    if outcome == Outcome::Later {
-        outcome = later(front, client, packet, now, &mut out).await;
-    }
-    // It has come to its end, and the counters say to which.
-    std::mem::forget(due);
+    let outcome = single::answer(front, client, packet, &mut out).await;
     let response = match outcome {
         Outcome::Answered | Outcome::Refused => {
             front.metrics.here().responses.bump();
@@ -82,34 +69,6 @@ async fn answer(front: &Arc<Front>, client: Client, packet: &[u8]) -> Answered {
         Outcome::Dropped | Outcome::Later => Err(Silence),
     };
     Answered { response, is_last: outcome == Outcome::Refused }
-}
-
-async fn later(
-    front: &Arc<Front>,
-    client: Client,
-    packet: &[u8],
-    now: Instant,
-    out: &mut Vec<u8>,
-) -> Outcome {
-    match front.waiting.admit(client.address.ip()) {
-        Some(_permit) => {
-            front.metrics.here().deferred.bump();
-            front.answer_later(packet, &client, now, out).await
-        }
-        None => {
-            front.metrics.here().overflow.bump();
-            front.servfail(packet, &client, out)
-        }
-    }
-}
-
-/// Counts a query whose client goes before its answer comes.
-struct Due<'a>(&'a Front);
-
-impl Drop for Due<'_> {
-    fn drop(&mut self) {
-        self.0.metrics.here().dropped_gone.bump();
-    }
 }
 
 fn message(packet: Vec<u8>) -> Response<Full<Bytes>> {

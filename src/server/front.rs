@@ -32,6 +32,8 @@ pub(super) struct Front {
     /// Places for queries on the asynchronous side.
     pub(super) waiting: Arc<Quota>,
     refusals: Refusals,
+    /// Handshakes with those who are not served.
+    handshakes: Refusals,
 }
 
 /// Who answers: the proxy, or a script in tests of the fronts alone.
@@ -123,6 +125,7 @@ impl Front {
             metrics,
             waiting: Quota::new(WAITING_MAX),
             refusals: Refusals::new(now),
+            handshakes: Refusals::new(now),
         }
     }
 
@@ -185,7 +188,7 @@ impl Front {
 
     /// Whether a client that connects is worth a handshake: one that is served, or may be told once more that it is not.
     pub(super) fn may_shake_hands(&self, client: IpAddr, now: Instant) -> bool {
-        if self.access.admits(client) || self.refusals.note(client, now) {
+        if self.access.admits(client) || self.handshakes.admit(client, now) {
             return true;
         }
         self.metrics.here().strangers_turned_away.bump();

@@ -1,6 +1,7 @@
 //! DNS over HTTPS (RFC 8484): one connection, HTTP/2 or HTTP/1.1 as its handshake agreed on.
 
 use super::{
+    activity::{Activity, Busy},
     clock,
     doh::{self, Silence},
     front::Front,
@@ -17,10 +18,10 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// Queries of one connection at once.
@@ -38,8 +39,6 @@ const OUTPUT_LEN_MAX: usize = 64 * 1024;
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may go on once it was told to end.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// When to look again while answers are due.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Serves one connection to its end.
 pub(super) async fn serve(
@@ -89,7 +88,7 @@ async fn respond(
     let _busy = Busy::new(&activity);
     let answered = doh::respond(&front, client, query).await;
     if answered.is_last {
-        activity.end.notify_one();
+        activity.end();
     }
     answered.response
 }
@@ -110,7 +109,7 @@ async fn drive<C: Future<Output = hyper::Result<()>>>(
         tokio::select! {
             _ = connection.as_mut() => return,
             () = &mut closed, if ending.is_none() => (),
-            () = activity.end.notified(), if ending.is_none() => (),
+            () = activity.ended(), if ending.is_none() => (),
             () = &mut timer => {
                 let now = clock::now();
                 if ending.is_some() {
@@ -124,72 +123,5 @@ async fn drive<C: Future<Output = hyper::Result<()>>>(
         }
         ending = Some(clock::now() + FAREWELL + activity.time_left());
         say_farewell(connection.as_mut());
-    }
-}
-
-/// What goes on on a connection, as far as it concerns its end.
-#[derive(Debug)]
-struct Activity {
-    seat: Seat,
-    state: Mutex<State>,
-    /// Nothing more is to be served.
-    end: Notify,
-}
-
-#[derive(Debug)]
-struct State {
-    /// Queries being answered.
-    busy: u32,
-    /// When the last one was.
-    last: Instant,
-}
-
-impl Activity {
-    fn new(seat: Seat, now: Instant) -> Arc<Self> {
-        let state = Mutex::new(State { busy: 0, last: now });
-        Arc::new(Self { seat, state, end: Notify::new() })
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut state);
-        // Under the lock, so that whoever comes last has the last word.
-        self.seat.set_idle((state.busy == 0).then_some(state.last));
-    }
-
-    /// When the connection ends if nothing happens until then.
-    fn deadline(&self, now: Instant) -> Instant {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match state.busy {
-            0 => state.last + self.seat.idle_timeout(),
-            // Answers come in a time that is bounded.
-            _ => now + LOOK_AGAIN,
-        }
-    }
-
-    /// How long the queries that are being answered may still take.
-    fn time_left(&self) -> Duration {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.busy == 0 { Duration::ZERO } else { LOOK_AGAIN }
-    }
-}
-
-/// A query being answered.
-struct Busy<'a>(&'a Activity);
-
-impl<'a> Busy<'a> {
-    fn new(activity: &'a Activity) -> Self {
-        activity.change(|it| it.busy += 1);
-        Self(activity)
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        let now = clock::now();
-        self.0.change(|it| {
-            it.busy -= 1;
-            it.last = now;
-        });
     }
 }

@@ -1,4 +1,4 @@
-//! The fronts: DNS over UDP, TCP, TLS and HTTPS, and who may use them.
+//! The fronts: DNS over UDP, TCP, TLS, HTTPS and QUIC, and who may use them.
 //!
 //! ```text
 //!   UDP  one thread per core and address      TCP  one task per connection
@@ -14,11 +14,13 @@
 //! one counted drop; [`Server::stop`] answers all that stood in the sockets before it lets go of them.
 
 mod access;
+mod activity;
 mod bind;
 mod certificate;
 mod clock;
 mod connection;
 mod doh;
+mod doq;
 mod frames;
 mod front;
 mod holder;
@@ -31,10 +33,12 @@ mod mmsg;
 #[cfg(any(test, not(target_os = "linux")))]
 mod plain;
 mod prefix;
+mod quic;
 mod quota;
 mod refusals;
 #[cfg(test)]
 mod script;
+mod single;
 mod stream;
 mod tcp;
 #[cfg(test)]
@@ -52,7 +56,7 @@ pub use prefix::{Prefix, PrefixError};
 use crate::{dns::Transport, metrics::Metrics, proxy::Proxy};
 use front::{Front, Responder};
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -78,6 +82,8 @@ pub struct Config {
     pub listen_tls: Vec<SocketAddr>,
     /// Where to listen for DNS over HTTPS.
     pub listen_https: Vec<SocketAddr>,
+    /// Where to listen for DNS over QUIC.
+    pub listen_quic: Vec<SocketAddr>,
     /// What encrypted transports show; they need one.
     pub certificate: Option<Arc<Certificate>>,
     /// UDP threads per address; 0 is one for each core.
@@ -128,9 +134,9 @@ fn start_with(
     };
     #[cfg(unix)]
     limit::raise_open_files();
-    let encrypted = encrypted(config)?;
+    let encrypted = Encrypted::bind(config)?;
     let bound = match &config.listen[..] {
-        [] if !encrypted.is_empty() => Vec::new(),
+        [] if !encrypted.addresses().is_empty() => Vec::new(),
         listen => bind::bind(listen, workers)?,
     };
     let front = Arc::new(Front::new(
@@ -143,7 +149,7 @@ fn start_with(
     let (deferred, queue) = mpsc::channel(front::WAITING_MAX as usize);
     let mut server = Server {
         addresses: bound.iter().map(|it| it.address).collect(),
-        encrypted: encrypted.iter().map(|it| (it.transport, it.address)).collect(),
+        encrypted: encrypted.addresses(),
         front: Arc::clone(&front),
         stop: Arc::new(AtomicBool::new(false)),
         stop_tasks,
@@ -174,38 +180,60 @@ fn start_with(
         }
         serve(&mut server, listener.tcp, Speech::Dns);
     }
-    for it in encrypted {
-        serve(&mut server, it.listener, it.speech);
+    for (_, listener, speech) in encrypted.streams {
+        serve(&mut server, listener, speech);
+    }
+    for (_, socket, setup) in encrypted.quic {
+        let (front, table) = (Arc::clone(&front), Arc::clone(&table));
+        let serving = quic::serve(socket, setup, front, table, stopped.clone());
+        server.tasks.push(runtime.spawn(serving));
     }
     Ok(server)
 }
 
-/// A listener whose connections are encrypted.
+/// Listeners whose connections are encrypted.
+#[derive(Default)]
 struct Encrypted {
-    transport: Transport,
-    address: SocketAddr,
-    listener: TcpListener,
-    speech: Speech,
+    streams: Vec<(SocketAddr, TcpListener, Speech)>,
+    quic: Vec<(SocketAddr, UdpSocket, quinn::ServerConfig)>,
 }
 
-fn encrypted(config: &Config) -> Result<Vec<Encrypted>, StartError> {
-    let mut encrypted = Vec::new();
-    for (transport, listen, protocols, speech) in [
-        (Transport::Dot, &config.listen_tls, tls::DOT, Speech::Dot as fn(_) -> _),
-        (Transport::Doh, &config.listen_https, tls::DOH, Speech::Doh),
-    ] {
-        let Some(&address) = listen.first() else { continue };
-        let failed = |source| StartError::Tls { address, transport, source };
-        let certificate = config.certificate.as_ref().ok_or_else(|| failed(None))?;
-        let setup = tls::config(certificate, protocols).map_err(|it| failed(Some(it)))?;
-        let speech = speech(Arc::new(setup));
-        let bound = bind::bind_streams(listen, transport)?.into_iter();
-        encrypted.extend(bound.map(|(address, listener)| {
-            let speech = speech.clone();
-            Encrypted { transport, address, listener, speech }
-        }));
+impl Encrypted {
+    fn bind(config: &Config) -> Result<Self, StartError> {
+        let mut encrypted = Self::default();
+        let set_up = |transport, listen: &[SocketAddr], protocols| {
+            let Some(&address) = listen.first() else { return Ok(None) };
+            let failed = |source| StartError::Tls { address, transport, source };
+            let certificate = config.certificate.as_ref().ok_or_else(|| failed(None))?;
+            tls::config(certificate, protocols).map(Some).map_err(|it| failed(Some(it)))
+        };
+        for (transport, listen, protocols, speech) in [
+            (Transport::Dot, &config.listen_tls, tls::DOT, Speech::Dot as fn(_) -> _),
+            (Transport::Doh, &config.listen_https, tls::DOH, Speech::Doh),
+        ] {
+            if let Some(setup) = set_up(transport, listen, protocols)? {
+                let speech = speech(Arc::new(setup));
+                let bound = bind::bind_streams(listen, transport)?.into_iter();
+                encrypted.streams.extend(bound.map(|(at, it)| (at, it, speech.clone())));
+            }
+        }
+        if let Some(setup) = set_up(Transport::Doq, &config.listen_quic, tls::DOQ)? {
+            let address = config.listen_quic[0];
+            let setup = quic::config(setup).map_err(|it| StartError::Tls {
+                address,
+                transport: Transport::Doq,
+                source: Some(it),
+            })?;
+            let bound = bind::bind_datagrams(&config.listen_quic)?.into_iter();
+            encrypted.quic.extend(bound.map(|(at, it)| (at, it, setup.clone())));
+        }
+        Ok(encrypted)
     }
-    Ok(encrypted)
+
+    fn addresses(&self) -> Vec<(Transport, SocketAddr)> {
+        let streams = self.streams.iter().map(|it| (it.2.transport(), it.0));
+        streams.chain(self.quic.iter().map(|it| (Transport::Doq, it.0))).collect()
+    }
 }
 
 impl Server {

@@ -51,6 +51,16 @@ impl Refusals {
         if self.is_news(cell, (hash >> 32) as u32, hour(secs)) {
             log(client, prefix);
         }
+        self.count(cell, secs)
+    }
+
+    /// Whether `client` may be met once more, without a word in the log.
+    pub(super) fn admit(&self, client: IpAddr, now: Instant) -> bool {
+        let cell = self.keys.hash_one(Prefix::around(client)) as usize % CELLS;
+        self.count(cell, now.saturating_duration_since(self.since).as_secs())
+    }
+
+    fn count(&self, cell: usize, secs: u64) -> bool {
         let second = secs as u32;
         count(&self.sent[cell], second, PREFIX_PER_SEC_MAX)
             && count(&self.sent_all, second, ALL_PER_SEC_MAX)

@@ -41,7 +41,7 @@ pub(super) enum Speech {
 }
 
 impl Speech {
-    const fn transport(&self) -> Transport {
+    pub(super) const fn transport(&self) -> Transport {
         match self {
             Self::Dns => Transport::Tcp,
             Self::Dot(_) => Transport::Dot,
@@ -197,7 +197,7 @@ impl Table {
 
     /// A seat for a connection of `client`, and whether another had to leave for it: the one that idles longest, of the client
     /// itself where it has its share. `None` when there is no room and nobody idles.
-    fn open(self: &Arc<Self>, client: IpAddr, now: Instant) -> Option<(Seat, bool)> {
+    pub(super) fn open(self: &Arc<Self>, client: IpAddr, now: Instant) -> Option<(Seat, bool)> {
         let client = client_key(client);
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let own = slots.open.iter().filter(|it| it.client == client).count();
@@ -221,7 +221,7 @@ impl Table {
     }
 
     /// Tells every connection to answer what it has and end.
-    fn close_all(&self) {
+    pub(super) fn close_all(&self) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.stopping = true;
         for slot in &slots.open {

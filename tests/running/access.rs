@@ -73,11 +73,11 @@ fn encrypted_transports_serve_the_same() {
     let network = Network::new();
     let _squint = serve(
         &network,
-        "[server]\nlisten_tls = [\"0.0.0.0:8853\", \"[::]:8853\"]\nlisten_https = [\"0.0.0.0:8443\", \"[::]:8443\"]\n[tls]\nself_signed = true\n",
+        "[server]\nlisten_tls = [\"0.0.0.0:8853\", \"[::]:8853\"]\nlisten_https = [\"0.0.0.0:8443\", \"[::]:8443\"]\nlisten_quic = [\"0.0.0.0:8853\", \"[::]:8853\"]\n[tls]\nself_signed = true\n",
     );
     let check = |from: &str, is_served: bool| {
         let server = if from.contains(':') { SERVER_V6 } else { SERVER_V4 };
-        for (port, way) in [(8853, "+tls"), (8443, "+https")] {
+        for (port, way) in [(8853, "+tls"), (8443, "+https"), (8853, "+quic")] {
             let server = SocketAddr::new(server.parse().unwrap(), port);
             let kdig = Kdig::new(server, "localhost", "A").with(&["-b", from, way]);
             let done = run(&mut network.on_client("kdig", kdig.args()), "");

@@ -17,6 +17,21 @@ fn dns_over_tls_says_the_same() {
 }
 
 #[test]
+fn dns_over_quic_says_the_same() {
+    let served = Encrypted::start();
+    let told = served.quic("www.example", "A").ask();
+    assert!(told.contains("QUIC session (QUICv1)"), "{told}");
+    assert!(told.contains("192.0.2.10") && told.contains("192.0.2.11"), "{told}");
+    let told = served.quic("large.example", "TXT").ask();
+    assert!(told.contains("ANSWER: 40"), "{told}");
+    let told = served.quic("www.example", "A").with(&["+padding"]).ask();
+    assert!(told.contains("Received 468 B"), "{told}");
+    let (_, events) = served.squint.stop();
+    assert!(events.iter().all(|it| it["transport"] == "doq"), "{events:?}");
+    assert_eq!(events.len(), 3);
+}
+
+#[test]
 fn options_for_streams_and_secrecy_are_answered() {
     let served = Encrypted::start();
     let told = served.tls("www.example", "A").with(&["+padding"]).ask();

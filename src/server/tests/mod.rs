@@ -2,6 +2,7 @@
 
 mod batch;
 mod bind;
+mod quic;
 mod stop;
 mod tcp;
 mod tls;
@@ -45,6 +46,7 @@ impl Rig {
             listen: listen.iter().map(|it| it.parse().unwrap()).collect(),
             listen_tls: vec![([127, 0, 0, 1], 0).into()],
             listen_https: vec![([127, 0, 0, 1], 0).into()],
+            listen_quic: vec![([127, 0, 0, 1], 0).into()],
             certificate: Some(Arc::clone(&certificate)),
             workers,
             access: Arc::new(access),

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A client's side of TLS that trusts this certificate alone and speaks `protocol`.
-fn client(certificate: &Certificate, protocol: &[u8]) -> Arc<ClientConfig> {
+pub(super) fn client(certificate: &Certificate, protocol: &[u8]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(certificate.chain().remove(0))).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -32,7 +32,7 @@ fn localhost() -> ServerName<'static> {
 }
 
 impl Rig {
-    fn encrypted(&self, transport: Transport) -> SocketAddr {
+    pub(super) fn encrypted(&self, transport: Transport) -> SocketAddr {
         self.server.encrypted().iter().find(|it| it.0 == transport).unwrap().1
     }
 
@@ -216,7 +216,7 @@ async fn lasts(transport: Transport, protocol: &[u8], octets: &[u8]) -> (u64, Ve
     let access = Arc::new(Access::new(&[]));
     let responder = Responder::Script(script);
     let front = Arc::new(Front::new(responder, access, Arc::clone(&metrics), clock::now()));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let certificate = Certificate::load(&CertificateSource::SelfSigned).unwrap();

@@ -11,6 +11,7 @@ pub(crate) struct Encrypted {
     pub(crate) squint: Squint,
     pub(crate) tls: SocketAddr,
     pub(crate) https: SocketAddr,
+    pub(crate) quic: SocketAddr,
     _knot: Knot,
 }
 
@@ -26,13 +27,13 @@ impl Encrypted {
         let authority = Authority::new();
         authority.write(data.path());
         authority.issue(data.path(), &[NAME, "ns.example", "127.0.0.1"]);
-        let [tls, https] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let [tls, https, quic] = [(); 3].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
         data.write_config(&format!(
             "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
-             [server]\nlisten_tls = [\"{tls}\"]\nlisten_https = [\"{https}\"]\n{config}"
+             [server]\nlisten_tls = [\"{tls}\"]\nlisten_https = [\"{https}\"]\nlisten_quic = [\"{quic}\"]\n{config}"
         ));
         let squint = Squint::start_in(data, knot.address);
-        Self { squint, tls, https, _knot: knot }
+        Self { squint, tls, https, quic, _knot: knot }
     }
 
     /// The certificate of the authority.
@@ -48,6 +49,11 @@ impl Encrypted {
     /// `kdig` over HTTPS.
     pub(crate) fn https(&self, name: &str, rtype: &str) -> Kdig {
         self.trusting(Kdig::new(self.https, name, rtype).with(&["+https"]))
+    }
+
+    /// `kdig` over QUIC.
+    pub(crate) fn quic(&self, name: &str, rtype: &str) -> Kdig {
+        self.trusting(Kdig::new(self.quic, name, rtype)).with(&["+quic"])
     }
 
     fn trusting(&self, kdig: Kdig) -> Kdig {

@@ -1,0 +1,221 @@
+//! Accepting connections of QUIC, and how many there may be.
+
+use super::{
+    activity::Activity,
+    clock, doq,
+    front::Front,
+    tcp::{Seat, Table},
+};
+use crate::dns::{Client, Transport};
+use quinn::{
+    Connection, Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt, crypto::rustls::QuicServerConfig,
+};
+use std::{
+    io,
+    net::{IpAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep_until, timeout},
+};
+
+/// Handshakes under way in all. Past that, connections are not even answered.
+const HANDSHAKES_MAX: usize = 256;
+/// Handshakes under way before a client has to prove its address first, which costs it a round trip (RFC 9000 section 8.1.2).
+const HANDSHAKES_UNPROVEN_MAX: usize = 32;
+/// How long a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Queries of one connection at once.
+const STREAMS_MAX: u32 = 64;
+/// Octets that a client may send ahead, for one query and for all. More than the longest query.
+const STREAM_WINDOW: u32 = 8 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024;
+/// Octets of answers of one connection that the client has not taken.
+const SEND_WINDOW: u64 = 128 * 1024;
+/// A connection of which nothing is heard for so long is dead. Longer than one may idle.
+const DEAD_AFTER_MS: u32 = 15_000;
+/// How long the last packets of all connections may take at the end.
+const FAREWELL: Duration = Duration::from_millis(300);
+/// How long a connection may go on once it was told to end.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// How connections are set up.
+///
+/// # Errors
+/// `tls` cannot carry QUIC.
+pub(super) fn config(tls: rustls::ServerConfig) -> Result<ServerConfig, rustls::Error> {
+    let crypto =
+        QuicServerConfig::try_from(tls).map_err(|it| rustls::Error::General(it.to_string()))?;
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(STREAMS_MAX.into())
+        .max_concurrent_uni_streams(0_u8.into())
+        .stream_receive_window(STREAM_WINDOW.into())
+        .receive_window(CONNECTION_WINDOW.into())
+        .send_window(SEND_WINDOW)
+        .datagram_receive_buffer_size(None)
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(DEAD_AFTER_MS))));
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    config.transport_config(Arc::new(transport)).max_incoming(HANDSHAKES_MAX);
+    Ok(config)
+}
+
+/// Accepts connections until told to stop, then waits for all to end.
+pub(super) async fn serve(
+    socket: UdpSocket,
+    config: ServerConfig,
+    front: Arc<Front>,
+    table: Arc<Table>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let bound = socket.local_addr().map(|it| it.ip());
+    let endpoint = bound.and_then(|bound| Ok((bound, endpoint(socket, config)?)));
+    let (bound, endpoint) = match endpoint {
+        Ok(it) => it,
+        Err(error) => return tracing::error!(%error, "cannot accept QUIC connections"),
+    };
+    let acceptor = Acceptor { bound, front, table, handshakes: Arc::default() };
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok(()) = stop.changed() => break,
+            Some(_) = connections.join_next() => (),
+            incoming = endpoint.accept() => match incoming {
+                Some(incoming) => acceptor.open(&mut connections, incoming),
+                None => break,
+            },
+        }
+    }
+    endpoint.set_server_config(None);
+    acceptor.table.close_all();
+    while connections.join_next().await.is_some() {}
+    let _ = timeout(FAREWELL, endpoint.wait_idle()).await;
+}
+
+fn endpoint(socket: UdpSocket, config: ServerConfig) -> io::Result<Endpoint> {
+    Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))
+}
+
+struct Acceptor {
+    bound: IpAddr,
+    front: Arc<Front>,
+    table: Arc<Table>,
+    /// How many are under way.
+    handshakes: Arc<AtomicUsize>,
+}
+
+impl Acceptor {
+    fn open(&self, connections: &mut JoinSet<()>, incoming: Incoming) {
+        let counters = self.front.metrics.here();
+        let peer = incoming.remote_address();
+        // Whoever is turned away here gets no answer: the address may be somebody else's.
+        if !self.front.may_shake_hands(peer.ip(), clock::now()) {
+            return incoming.ignore();
+        }
+        let under_way = self.handshakes.load(Ordering::Relaxed);
+        if under_way >= HANDSHAKES_MAX {
+            counters.quic_turned_away.bump();
+            return incoming.ignore();
+        }
+        if under_way >= HANDSHAKES_UNPROVEN_MAX
+            && !incoming.remote_address_validated()
+            && incoming.may_retry()
+        {
+            // It may try again, with proof.
+            let _ = incoming.retry();
+            return;
+        }
+        let handshake = Handshake::new(&self.handshakes);
+        let (bound, front, table) = (self.bound, Arc::clone(&self.front), Arc::clone(&self.table));
+        connections.spawn(async move {
+            let Some(connection) = shake_hands(incoming, &front).await else { return };
+            drop(handshake);
+            // Only now it is sure that the address is the client's own, and no place is taken in anybody else's name.
+            let counters = front.metrics.here();
+            match table.open(connection.remote_address().ip(), clock::now()) {
+                Some((seat, evicted)) => {
+                    counters.quic_opened.bump();
+                    counters.tcp_evicted.add(evicted.into());
+                    drive(&connection, bound, &front, seat).await;
+                    front.metrics.here().quic_closed.bump();
+                }
+                None => {
+                    counters.quic_turned_away.bump();
+                    connection.close(doq::EXCESSIVE_LOAD, b"no room");
+                }
+            }
+        });
+    }
+}
+
+/// A handshake under way.
+struct Handshake(Arc<AtomicUsize>);
+
+impl Handshake {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn shake_hands(incoming: Incoming, front: &Front) -> Option<Connection> {
+    if let Ok(connecting) = incoming.accept()
+        && let Ok(Ok(connection)) = timeout(HANDSHAKE_TIMEOUT, connecting).await
+    {
+        return Some(connection);
+    }
+    front.metrics.here().handshakes_failed.bump();
+    None
+}
+
+/// Serves a connection until its client ends it, it idles too long, or it is told to end.
+async fn drive(connection: &Connection, bound: IpAddr, front: &Arc<Front>, seat: Seat) {
+    let activity = Activity::new(seat, clock::now());
+    let mut closed = std::pin::pin!(activity.seat.closed());
+    let mut streams = JoinSet::new();
+    loop {
+        let deadline = activity.deadline(clock::now());
+        tokio::select! {
+            stream = connection.accept_bi() => {
+                // An error means that the client has gone.
+                let Ok(stream) = stream else { return };
+                // A connection may move to another address (RFC 9000 section 9), so that each query has its own.
+                let client = Client {
+                    address: connection.remote_address(),
+                    local: connection.local_ip().unwrap_or(bound),
+                    transport: Transport::Doq,
+                    keepalive: 0,
+                };
+                let (front, activity) = (Arc::clone(front), Arc::clone(&activity));
+                let connection = connection.clone();
+                streams.spawn(async move {
+                    doq::serve(&front, client, stream, &activity, &connection).await;
+                });
+            }
+            Some(_) = streams.join_next() => (),
+            () = &mut closed => break,
+            () = activity.ended() => break,
+            () = sleep_until(deadline.into()) => {
+                if activity.deadline(clock::now()) <= clock::now() {
+                    front.metrics.here().tcp_timed_out.bump();
+                    break;
+                }
+            }
+        }
+    }
+    let _ = timeout(LAST_ANSWERS, async { while streams.join_next().await.is_some() {} }).await;
+    connection.close(doq::NO_ERROR, b"");
+}

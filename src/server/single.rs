@@ -1,0 +1,54 @@
+//! One query that is alone on its way: over HTTP, or on a stream of QUIC.
+
+use super::{
+    clock,
+    front::{Front, Outcome, Received},
+};
+use crate::dns::Client;
+use std::{mem, sync::Arc, time::Instant};
+
+/// Answers a query into `out`, at once or later; never says [`Outcome::Later`]. Dropped before its end, it counts a client that went.
+pub(super) async fn answer(
+    front: &Arc<Front>,
+    client: Client,
+    packet: &[u8],
+    out: &mut Vec<u8>,
+) -> Outcome {
+    let due = Due(front);
+    let now = clock::now();
+    let received = Received { packet, cut: false };
+    let mut outcome = front.answer(&front.access.load(), received, &client, now, out);
+    if outcome == Outcome::Later {
+        outcome = later(front, client, packet, now, out).await;
+    }
+    // It has come to its end, and the counters say to which.
+    mem::forget(due);
+    outcome
+}
+
+async fn later(
+    front: &Arc<Front>,
+    client: Client,
+    packet: &[u8],
+    now: Instant,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    match front.waiting.admit(client.address.ip()) {
+        Some(_permit) => {
+            front.metrics.here().deferred.bump();
+            front.answer_later(packet, &client, now, out).await
+        }
+        None => {
+            front.metrics.here().overflow.bump();
+            front.servfail(packet, &client, out)
+        }
+    }
+}
+
+struct Due<'a>(&'a Front);
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.here().dropped_gone.bump();
+    }
+}
