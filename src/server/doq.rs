@@ -63,15 +63,14 @@ pub(super) async fn serve(
         out.copy_from_slice(&len.to_be_bytes());
         out.append(&mut answer);
         let sent = timeout(STALL_TIMEOUT, sending.write_all(&out)).await;
-        let counters = front.metrics.here();
         match sent {
-            Ok(Ok(())) if sending.finish().is_ok() => counters.responses.bump(),
-            _ => counters.send_failed.bump(),
+            Ok(Ok(())) if sending.finish().is_ok() => front.metrics.here().responses.bump(),
+            _ => front.metrics.here().send_failed.bump(),
         }
     }
+    // What was sent has to arrive before the connection may end.
+    let _ = timeout(STALL_TIMEOUT, sending.stopped()).await;
     if outcome == Outcome::Refused {
-        // What was sent has to arrive before the connection ends.
-        let _ = timeout(STALL_TIMEOUT, sending.stopped()).await;
         activity.end();
     }
 }

@@ -36,7 +36,8 @@ fn of_another_user(address: &str, kind: Type) -> Raw {
 #[track_caller]
 fn check_in_use(holder: &str, kind: Type, wanted: IpAddr) {
     let expected = if kind == Type::DGRAM { Transport::Udp } else { Transport::Tcp };
-    // A port that is drawn for TCP may be in use over UDP already, by some other test.
+    // A port that is drawn for TCP may be in use over UDP already, by some other test. And what the kernel lists of sockets may lack one
+    // while others come and go.
     let refused = (0..20).find_map(|_| {
         let socket = of_another_user(holder, kind);
         let bound = socket.local_addr().unwrap().as_socket().unwrap();
@@ -44,7 +45,8 @@ fn check_in_use(holder: &str, kind: Type, wanted: IpAddr) {
         let StartError::InUse { transport, holder, .. } = &error else {
             panic!("{error}");
         };
-        (*transport == expected).then(|| (bound, holder.clone().unwrap(), error.to_string()))
+        let holder = holder.clone().filter(|_| *transport == expected)?;
+        Some((bound, holder, error.to_string()))
     });
     let (bound, found, text) = refused.unwrap();
     assert_eq!(found.bound, bound);
