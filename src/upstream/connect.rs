@@ -1,6 +1,6 @@
 //! Making a connection to an upstream: its name looked up, TCP, and TLS with proof of who answers.
 
-use super::{Secure, Url, server::Server, shared::Shared};
+use super::{Secure, server::Server, shared::Shared};
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, task::JoinSet, time};
@@ -17,23 +17,26 @@ pub(super) struct Link {
     pub(super) local: SocketAddr,
 }
 
-/// Connects by the way that the URL names.
-pub(super) async fn connect(shared: &Shared, server: &Server) -> io::Result<Link> {
-    let trust = shared.trust.load_full();
-    match &server.url {
-        Url::Udp(address) | Url::Tcp(address) => {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            Ok(Link { local: stream.local_addr()?, stream: Either::Left(stream) })
-        }
-        Url::Tls(to) => shake_hands(shared, server, to, &trust.dot).await,
-        Url::Https(to, _) => {
-            let link = shake_hands(shared, server, to, &trust.doh).await?;
-            match &link.stream {
-                Either::Right(it) if it.get_ref().1.alpn_protocol() == Some(b"h2") => Ok(link),
-                _ => Err(io::Error::other("the server does not speak HTTP/2")),
-            }
-        }
+/// Connects without more ado.
+pub(super) async fn plain(address: SocketAddr) -> io::Result<Link> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(Link { local: stream.local_addr()?, stream: Either::Left(stream) })
+}
+
+/// Connects for DNS over TLS.
+pub(super) async fn tls(shared: &Shared, server: &Server, to: &Secure) -> io::Result<Link> {
+    let config = Arc::clone(&shared.trust.load().dot);
+    shake_hands(shared, server, to, &config).await
+}
+
+/// Connects for DNS over HTTPS.
+pub(super) async fn https(shared: &Shared, server: &Server, to: &Secure) -> io::Result<Link> {
+    let config = Arc::clone(&shared.trust.load().doh);
+    let link = shake_hands(shared, server, to, &config).await?;
+    match &link.stream {
+        Either::Right(it) if it.get_ref().1.alpn_protocol() == Some(b"h2") => Ok(link),
+        _ => Err(io::Error::other("the server does not speak HTTP/2")),
     }
 }
 
@@ -43,49 +46,73 @@ async fn shake_hands(
     to: &Secure,
     config: &Arc<ClientConfig>,
 ) -> io::Result<Link> {
-    let (addresses, name) = match to {
-        Secure::At { address, name } => {
-            let name = match name {
-                Some(name) => server_name(name)?,
-                None => ServerName::from(address.ip().to_canonical()),
-            };
-            (vec![*address], name)
-        }
-        Secure::Named { name, port } => {
-            let addresses = server.addresses.find(shared, name).await?;
-            let addresses = addresses.into_iter().map(|it| SocketAddr::new(it, *port));
-            (addresses.collect(), server_name(name)?)
-        }
-    };
-    let reached = reach(&addresses).await;
-    if reached.is_err() {
-        server.addresses.doubt();
-    }
-    let stream = reached?;
+    let (addresses, name) = whereabouts(shared, server, to).await?;
+    let stream = reach(server, &addresses, TcpStream::connect).await?;
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;
     let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
     Ok(Link { stream: Either::Right(Box::new(stream)), local })
 }
 
+/// The addresses of a server, and what it has to prove to be.
+pub(super) async fn whereabouts(
+    shared: &Shared,
+    server: &Server,
+    to: &Secure,
+) -> io::Result<(Vec<SocketAddr>, ServerName<'static>)> {
+    match to {
+        Secure::At { address, name: Some(name) } => Ok((vec![*address], server_name(name)?)),
+        Secure::At { address, name: None } => {
+            Ok((vec![*address], ServerName::from(address.ip().to_canonical())))
+        }
+        Secure::Named { name, port } => {
+            let addresses = server.addresses.find(shared, name).await?;
+            let addresses = addresses.into_iter().map(|it| SocketAddr::new(it, *port));
+            Ok((addresses.collect(), server_name(name)?))
+        }
+    }
+}
+
 fn server_name(name: &str) -> io::Result<ServerName<'static>> {
     ServerName::try_from(name.to_owned()).map_err(io::Error::other)
 }
 
-/// The first connection that comes about, to one address after the other, the next one a moment after the one before.
-async fn reach(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+/// The first connection that comes about; where none does, the addresses are doubted.
+pub(super) async fn reach<T: Send + 'static, F>(
+    server: &Server,
+    addresses: &[SocketAddr],
+    connect: impl Fn(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>> + Send + 'static,
+{
+    let reached = first(addresses, connect).await;
+    if reached.is_err() {
+        server.addresses.doubt();
+    }
+    reached
+}
+
+/// Tries one address after the other, the next one a moment after the one before.
+async fn first<T: Send + 'static, F>(
+    addresses: &[SocketAddr],
+    connect: impl Fn(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>> + Send + 'static,
+{
     let mut attempts = JoinSet::new();
     let mut rest = addresses.iter();
     let mut failure = io::ErrorKind::HostUnreachable.into();
     loop {
         match rest.next() {
-            Some(&address) => drop(attempts.spawn(TcpStream::connect(address))),
+            Some(&address) => drop(attempts.spawn(connect(address))),
             None if attempts.is_empty() => return Err(failure),
             None => (),
         }
         tokio::select! {
             Some(done) = attempts.join_next() => match done {
-                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Ok(it)) => return Ok(it),
                 Ok(Err(error)) => failure = error,
                 Err(_) => (),
             },
@@ -106,9 +133,18 @@ mod tests {
         let refusing = SocketAddr::from(([127, 0, 0, 3], sound.port()));
         for addresses in [&[sound][..], &[refusing, sound], &[refusing, refusing, sound, refusing]]
         {
-            assert_eq!(reach(addresses).await.unwrap().peer_addr().unwrap(), sound);
+            assert_eq!(
+                first(addresses, TcpStream::connect).await.unwrap().peer_addr().unwrap(),
+                sound
+            );
         }
-        assert_eq!(reach(&[refusing]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-        assert_eq!(reach(&[]).await.unwrap_err().kind(), io::ErrorKind::HostUnreachable);
+        assert_eq!(
+            first(&[refusing], TcpStream::connect).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
+        assert_eq!(
+            first(&[], TcpStream::connect).await.unwrap_err().kind(),
+            io::ErrorKind::HostUnreachable
+        );
     }
 }

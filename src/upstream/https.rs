@@ -1,37 +1,26 @@
 //! Asking an upstream over HTTPS (RFC 8484): one connection of HTTP/2, kept, with a stream for each query.
 
 use super::{
-    ForwardError, Secure, clock,
+    Secure,
     connect::Link,
-    flight::News,
-    line::{self, End, Job, STALL_MAX},
-    message::{self, Fit},
+    line::{End, Job},
     server::Server,
     shared::Shared,
+    streams::{self, MESSAGE_LEN_MAX},
 };
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::{
-    Method, Request, Response, StatusCode, Uri,
-    body::{Bytes, Incoming},
+    HeaderMap, Method, Request, StatusCode, Uri,
+    body::Bytes,
     client::conn::http2::{Builder, SendRequest},
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::{
-    io,
-    pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
-use tokio::{sync::mpsc, task::JoinSet, time};
-
-/// How many queries are out on a connection.
-const STREAMS_MAX: usize = 256;
+use std::{io, sync::Arc};
+use tokio::sync::mpsc;
 
 /// What DNS messages are called in HTTP.
 const MESSAGE: HeaderValue = HeaderValue::from_static("application/dns-message");
-
-/// Octets of the longest message.
-const MESSAGE_LEN_MAX: usize = 65_535;
 
 /// How much a server may send ahead, for one query and for all.
 const STREAM_WINDOW: u32 = 128 * 1024;
@@ -39,9 +28,6 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Octets of a response's headers.
 const HEADERS_LEN_MAX: u32 = 16 * 1024;
-
-/// The message ID: the same for all, so that equal queries are equal (RFC 8484 section 4.1).
-const ID: u16 = 0;
 
 /// Works until the connection idles or breaks.
 pub(super) async fn serve(
@@ -53,100 +39,31 @@ pub(super) async fn serve(
 ) -> End {
     let _own = shared.own.tcp_guard(link.local);
     let failed = |error| End { error: Some(error), left: Vec::new(), answered: false };
-    let authority = to.authority();
-    let authority = authority.strip_suffix(":443").unwrap_or(&authority);
-    let uri: Uri = match format!("https://{authority}{path}").parse() {
+    let uri = match uri(to, path) {
         Ok(it) => it,
-        Err(error) => return failed(io::Error::new(io::ErrorKind::InvalidInput, error)),
+        Err(error) => return failed(error),
     };
-    let (sender, connection) = match Builder::new(TokioExecutor::new())
+    let made = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(HEADERS_LEN_MAX)
         .handshake(TokioIo::new(link.stream))
-        .await
-    {
+        .await;
+    let (sender, connection) = match made {
         Ok(it) => it,
         Err(error) => return failed(io::Error::other(error)),
     };
-    let asking = Asking { shared: Arc::clone(shared), server: Arc::clone(server), sender, uri };
-    let mut connection = pin!(connection);
-    let mut asked: JoinSet<Result<(), Job>> = JoinSet::new();
-    let mut end = End { error: None, left: Vec::new(), answered: false };
-    let mut idle = pin!(time::sleep(line::idle_max(server)));
-    loop {
-        tokio::select! {
-            job = jobs.recv(), if asked.len() < STREAMS_MAX => {
-                let Some(job) = job else { break };
-                idle.as_mut().reset(time::Instant::now() + line::idle_max(server));
-                asked.spawn(asking.clone().ask(job));
-            }
-            Some(done) = asked.join_next() => match done {
-                Ok(Ok(())) => end.answered = true,
-                Ok(Err(job)) => {
-                    end.left.push(job);
-                    break;
-                }
-                // A bug of ours; its query runs out of time.
-                Err(_) => (),
-            },
-            ended = connection.as_mut() => {
-                end.error = ended.err().map(io::Error::other);
-                break;
-            }
-            () = idle.as_mut(), if asked.is_empty() => return end,
-        }
-    }
-    // What is out still may be answered, for as long as the connection lasts.
-    drop(asking);
-    while !asked.is_empty() {
-        tokio::select! {
-            Some(done) = asked.join_next() => match done {
-                Ok(Ok(())) => end.answered = true,
-                Ok(Err(job)) => end.left.push(job),
-                Err(_) => (),
-            },
-            _ = connection.as_mut(), if end.error.is_none() => {
-                end.error = Some(io::ErrorKind::ConnectionAborted.into());
-            }
-        }
-    }
-    end
+    let exchange = move |query| exchange(sender.clone(), uri.clone(), query);
+    let connection = async { connection.await.err().map(io::Error::other) };
+    streams::serve((shared, server), jobs, exchange, connection).await
 }
 
-/// What it takes to ask one query.
-#[derive(Clone)]
-struct Asking {
-    shared: Arc<Shared>,
-    server: Arc<Server>,
-    sender: SendRequest<Full<Bytes>>,
-    uri: Uri,
-}
-
-impl Asking {
-    /// Asks, and tells the flight what came; gives the job back where the connection is at fault.
-    async fn ask(self, job: Job) -> Result<(), Job> {
-        if job.flight.landed() {
-            return Ok(());
-        }
-        let query = message::secure_query(&job.flight.ask, ID, job.edns);
-        self.shared.counters.queries_tcp.fetch_add(1, Relaxed);
-        match time::timeout(STALL_MAX, exchange(self.sender, self.uri, query)).await {
-            Ok(Ok(Some(reply))) => {
-                let fit = message::fit(&reply, &job.flight.ask, line::case(&self.server));
-                let fit = if message::id(&reply) == Some(ID) { fit } else { Fit::Foreign };
-                line::deliver(&self.shared, &self.server, &job, &reply, (ID, fit), clock::now());
-                Ok(())
-            }
-            Ok(Ok(None)) => {
-                let failure = ForwardError::Malformed;
-                job.flight.post(self.server.key, News::Failed { failure, over_tcp: true });
-                Ok(())
-            }
-            Ok(Err(_)) | Err(_) => Err(job),
-        }
-    }
+/// The URL as HTTP has it.
+fn uri(to: &Secure, path: &str) -> io::Result<Uri> {
+    let authority = to.authority();
+    let authority = authority.strip_suffix(":443").unwrap_or(&authority);
+    format!("https://{authority}{path}").parse().map_err(io::Error::other)
 }
 
 /// The DNS message that comes back; `None` where HTTP says something else.
@@ -154,25 +71,62 @@ async fn exchange(
     mut sender: SendRequest<Full<Bytes>>,
     uri: Uri,
     query: Vec<u8>,
-) -> Result<Option<Bytes>, hyper::Error> {
-    let mut request = Request::new(Full::new(Bytes::from(query)));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
-    request.headers_mut().insert(ACCEPT, MESSAGE);
-    request.headers_mut().insert(CONTENT_TYPE, MESSAGE);
-    let response = sender.send_request(request).await?;
-    if !is_message(&response) {
+) -> io::Result<Option<Vec<u8>>> {
+    let request = request(uri, Full::new(Bytes::from(query)));
+    let response = sender.send_request(request).await.map_err(io::Error::other)?;
+    if !is_message(response.status(), response.headers()) {
         return Ok(None);
     }
     // One that is too long, or breaks off, is no message either.
     let body = Limited::new(response.into_body(), MESSAGE_LEN_MAX).collect().await;
-    Ok(body.ok().map(http_body_util::Collected::to_bytes))
+    Ok(body.ok().map(Collected::to_bytes).map(Vec::from))
 }
 
-fn is_message(response: &Response<Incoming>) -> bool {
-    response.status() == StatusCode::OK
-        && response.headers().get(CONTENT_TYPE).is_some_and(|it| {
+fn request<B>(uri: Uri, body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    request.headers_mut().insert(ACCEPT, MESSAGE);
+    request.headers_mut().insert(CONTENT_TYPE, MESSAGE);
+    request
+}
+
+fn is_message(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::OK
+        && headers.get(CONTENT_TYPE).is_some_and(|it| {
             let kind = it.as_bytes().split(|it| *it == b';').next().unwrap_or_default();
             kind.trim_ascii().eq_ignore_ascii_case(MESSAGE.as_bytes())
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Url, *};
+
+    #[test]
+    fn servers_are_named_as_their_certificate_does() {
+        let check = |url: &str, expected: &str| {
+            let Ok(Url::Https(to, path)) = url.parse() else { panic!("{url}") };
+            assert_eq!(uri(&to, &path).unwrap().to_string(), expected);
+        };
+        check("https://dns.example", "https://dns.example/dns-query");
+        check("https://dns.example:8443/a?b=c", "https://dns.example:8443/a?b=c");
+        check("https://192.0.2.1", "https://192.0.2.1/dns-query");
+        check("https://[2001:db8::1]/x", "https://[2001:db8::1]/x");
+        check("https://192.0.2.1/x#dns.example", "https://dns.example/x");
+    }
+
+    #[test]
+    fn only_dns_messages_are_taken() {
+        let check = |status: u16, kind: Option<&'static str>, expected: bool| {
+            let mut headers = HeaderMap::new();
+            headers.extend(kind.map(|it| (CONTENT_TYPE, HeaderValue::from_static(it))));
+            assert_eq!(is_message(StatusCode::from_u16(status).unwrap(), &headers), expected);
+        };
+        check(200, Some("application/dns-message"), true);
+        check(200, Some("Application/DNS-Message ; x=y"), true);
+        check(200, Some("text/html"), false);
+        check(200, None, false);
+        check(404, Some("application/dns-message"), false);
+    }
 }

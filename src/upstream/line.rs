@@ -5,6 +5,7 @@ use super::{
     flight::{Flight, News},
     https, lock,
     message::{Case, Fit},
+    quic,
     server::Server,
     shared::Shared,
     tcp,
@@ -118,22 +119,8 @@ impl Drop for Line {
 
 /// Connects, serves until the end, and hands on what is left.
 async fn run(shared: Arc<Shared>, server: Arc<Server>, mut jobs: mpsc::Receiver<Job>) {
-    let within = if server.url.is_secure() { CONNECT_SECURE_MAX } else { CONNECT_MAX };
-    let served = time::timeout(within, connect::connect(&shared, &server)).await;
-    let served = match served.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-        Ok(link) => {
-            server.line.connected.store(true, Relaxed);
-            let end = match (link, &server.url) {
-                (link, Url::Https(to, path)) => {
-                    https::serve(&shared, &server, link, &mut jobs, (to, path)).await
-                }
-                (link, _) => tcp::serve(&shared, &server, link, &mut jobs).await,
-            };
-            server.line.connected.store(false, Relaxed);
-            Ok(end)
-        }
-        Err(error) => Err(error),
-    };
+    let served = connect_and_serve(&shared, &server, &mut jobs).await;
+    server.line.connected.store(false, Relaxed);
     let (failure, retry, mut left) = match served {
         Ok(End { error, left, answered }) => {
             (error.map_or(io::ErrorKind::ConnectionAborted, |it| it.kind()), answered, left)
@@ -163,6 +150,44 @@ async fn run(shared: Arc<Shared>, server: Arc<Server>, mut jobs: mpsc::Receiver<
             fail(&server, &flight, failure);
         }
     }
+}
+
+/// Serves until the connection ends; an error where it does not come about.
+async fn connect_and_serve(
+    shared: &Arc<Shared>,
+    server: &Arc<Server>,
+    jobs: &mut mpsc::Receiver<Job>,
+) -> io::Result<End> {
+    match &server.url {
+        Url::Udp(address) | Url::Tcp(address) => {
+            let link = in_time(server, connect::plain(*address)).await?;
+            Ok(tcp::serve(shared, server, link, jobs).await)
+        }
+        Url::Tls(to) => {
+            let link = in_time(server, connect::tls(shared, server, to)).await?;
+            Ok(tcp::serve(shared, server, link, jobs).await)
+        }
+        Url::Https(to, path) => {
+            let link = in_time(server, connect::https(shared, server, to)).await?;
+            Ok(https::serve(shared, server, link, jobs, (to, path)).await)
+        }
+        Url::Quic(to) => {
+            let link = in_time(server, quic::connect(shared, server, to)).await?;
+            Ok(quic::serve(shared, server, link, jobs).await)
+        }
+    }
+}
+
+/// A connection, unless it takes too long.
+async fn in_time<L>(
+    server: &Server,
+    connecting: impl Future<Output = io::Result<L>>,
+) -> io::Result<L> {
+    let within = if server.url.is_secure() { CONNECT_SECURE_MAX } else { CONNECT_MAX };
+    let connected = time::timeout(within, connecting).await;
+    let link = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    server.line.connected.store(true, Relaxed);
+    Ok(link)
 }
 
 fn fail(server: &Server, flight: &Flight, failure: ForwardError) {

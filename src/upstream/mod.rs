@@ -25,8 +25,10 @@ mod names;
 mod own;
 mod pool;
 mod ports;
+mod quic;
 mod server;
 mod shared;
+mod streams;
 pub mod system;
 mod tcp;
 #[cfg(test)]

@@ -65,6 +65,12 @@ impl Own {
         self.udp(local.ip()).put(local.port(), true);
     }
 
+    /// Holds `local` as ours until it is dropped.
+    pub(super) fn udp_guard(&self, local: SocketAddr) -> UdpGuard<'_> {
+        self.open_udp(local);
+        UdpGuard(self, local)
+    }
+
     pub(super) fn close_udp(&self, local: SocketAddr) {
         self.udp(local.ip()).put(local.port(), false);
     }
@@ -93,6 +99,15 @@ impl Own {
     pub(super) fn has_tcp(&self, source: SocketAddr) -> bool {
         let (ip, port) = (source.ip().to_canonical(), source.port());
         lock(&self.tcp).iter().any(|it| it.ip() == ip && it.port() == port)
+    }
+}
+
+/// A UDP socket of ours.
+pub(super) struct UdpGuard<'a>(&'a Own, SocketAddr);
+
+impl Drop for UdpGuard<'_> {
+    fn drop(&mut self) {
+        self.0.close_udp(self.1);
     }
 }
 

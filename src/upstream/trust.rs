@@ -1,5 +1,6 @@
 //! Whom encrypted upstreams have to be vouched for by.
 
+use super::quic;
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
@@ -19,6 +20,7 @@ const FILE_LEN_MAX: u64 = 1 << 20;
 pub struct Trust {
     pub(super) dot: Arc<ClientConfig>,
     pub(super) doh: Arc<ClientConfig>,
+    pub(super) doq: quinn::ClientConfig,
 }
 
 /// Why authorities cannot be trusted.
@@ -79,9 +81,10 @@ impl Trust {
         let speaking = |protocol: &[u8]| {
             let mut config = base.clone();
             config.alpn_protocols = vec![protocol.to_vec()];
-            Arc::new(config)
+            config
         };
-        Ok(Self { dot: speaking(b"dot"), doh: speaking(b"h2") })
+        let (dot, doh) = (Arc::new(speaking(b"dot")), Arc::new(speaking(b"h2")));
+        Ok(Self { dot, doh, doq: quic::config(speaking(b"doq"))? })
     }
 }
 

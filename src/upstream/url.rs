@@ -11,7 +11,7 @@ use std::{
 /// The port of plain DNS.
 pub const PORT_PLAIN: u16 = 53;
 
-/// The port of DNS over TLS (RFC 7858 section 3.1).
+/// The port of DNS over TLS (RFC 7858 section 3.1) and over QUIC (RFC 9250 section 4.1.1).
 pub const PORT_TLS: u16 = 853;
 
 /// The port of HTTPS.
@@ -24,7 +24,7 @@ const PATH_DEFAULT: &str = "/dns-query";
 const TEMPLATE: &str = "{?dns}";
 
 /// The schemes that [`Url`] reads, as an error lists them.
-const SCHEMES: &str = "`udp://`, `tcp://`, `tls://`, `https://`";
+const SCHEMES: &str = "`udp://`, `tcp://`, `tls://`, `https://`, `quic://`";
 
 /// One upstream as the configuration writes it: `udp://192.0.2.1`, `tcp://[2001:db8::1]:5353`, `tls://dns.example`,
 /// `tls://192.0.2.1#dns.example`, `https://dns.example/dns-query`, or a bare address.
@@ -40,6 +40,8 @@ pub enum Url {
     Tls(Secure),
     /// DNS over HTTPS (RFC 8484), at this path.
     Https(Secure, Box<str>),
+    /// DNS over QUIC (RFC 9250).
+    Quic(Secure),
 }
 
 /// Where a server is that has to prove who it is.
@@ -102,7 +104,7 @@ pub enum UrlError {
     Scheme(String),
     /// What stands for an address is none; host names are looked up only where the server proves its name.
     #[error(
-        "`{0}` is not an address\nhint: write `udp://192.0.2.1:53` or `udp://[2001:db8::1]:53`; only `tls://` and `https://` take names"
+        "`{0}` is not an address\nhint: write `udp://192.0.2.1:53` or `udp://[2001:db8::1]:53`; only `tls://`, `https://` and `quic://` take names"
     )]
     Address(String),
     /// What stands for a name is none.
@@ -129,7 +131,7 @@ impl Url {
     pub const fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Udp(address) | Self::Tcp(address) => Some(*address),
-            Self::Tls(server) | Self::Https(server, _) => server.address(),
+            Self::Tls(server) | Self::Https(server, _) | Self::Quic(server) => server.address(),
         }
     }
 
@@ -140,12 +142,13 @@ impl Url {
             Self::Tcp(_) => "tcp",
             Self::Tls(_) => "tls",
             Self::Https(..) => "https",
+            Self::Quic(_) => "quic",
         }
     }
 
     /// Whether nobody on the way can read what is asked, and the server proves who it is.
     pub const fn is_secure(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::Https(..))
+        !matches!(self, Self::Udp(_) | Self::Tcp(_))
     }
 }
 
@@ -163,10 +166,8 @@ impl str::FromStr for Url {
         match scheme.to_ascii_lowercase().as_str() {
             "udp" => Ok(Self::Udp(plain(rest)?)),
             "tcp" => Ok(Self::Tcp(plain(rest)?)),
-            "tls" => {
-                let (rest, name) = split_name(rest)?;
-                Ok(Self::Tls(secure(without_path(rest)?, name, PORT_TLS)?))
-            }
+            "tls" => Ok(Self::Tls(without_more(rest)?)),
+            "quic" => Ok(Self::Quic(without_more(rest)?)),
             "https" => {
                 let (rest, name) = split_name(rest)?;
                 let rest = rest.strip_suffix(TEMPLATE).unwrap_or(rest);
@@ -190,10 +191,16 @@ impl fmt::Display for Url {
         write!(f, "{}://", self.scheme())?;
         match self {
             Self::Udp(address) | Self::Tcp(address) => write!(f, "{address}"),
-            Self::Tls(server) => server.write(f, ""),
+            Self::Tls(server) | Self::Quic(server) => server.write(f, ""),
             Self::Https(server, path) => server.write(f, path),
         }
     }
+}
+
+/// A server that needs no path.
+fn without_more(rest: &str) -> Result<Secure, UrlError> {
+    let (rest, name) = split_name(rest)?;
+    secure(without_path(rest)?, name, PORT_TLS)
 }
 
 fn plain(rest: &str) -> Result<SocketAddr, UrlError> {
@@ -326,6 +333,8 @@ mod tests {
         check("TLS://Dns.Example/", "tls://dns.example:853");
         check("tls://dns.example:8853", "tls://dns.example:8853");
         check("tls://bücher.example", "tls://xn--bcher-kva.example:853");
+        check("quic://dns.example", "quic://dns.example:853");
+        check("quic://192.0.2.1#dns.example", "quic://192.0.2.1:853#dns.example");
         check("https://dns.example/dns-query", "https://dns.example:443/dns-query");
         check("https://dns.example", "https://dns.example:443/dns-query");
         check("https://dns.example/", "https://dns.example:443/dns-query");
@@ -368,7 +377,7 @@ mod tests {
     #[test]
     fn unknown_schemes_list_the_known_ones() {
         let text = "gopher://192.0.2.1".parse::<Url>().unwrap_err().to_string();
-        assert!(text.contains("`udp://`, `tcp://`, `tls://`, `https://`"), "{text}");
+        assert!(text.contains("`udp://`, `tcp://`, `tls://`, `https://`, `quic://`"), "{text}");
     }
 
     proptest! {

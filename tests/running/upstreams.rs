@@ -57,6 +57,16 @@ fn over_https_to_a_name_that_is_looked_up() {
     check(|it| format!("https://ns.example:{}/dns-query", it.https.port()), "doh");
 }
 
+#[test]
+fn over_quic_to_an_address() {
+    check(|it| format!("quic://{}#{NAME}", it.quic), "doq");
+}
+
+#[test]
+fn over_quic_to_a_name_that_is_looked_up() {
+    check(|it| format!("quic://ns.example:{}", it.quic.port()), "doq");
+}
+
 /// Asks through a Squint that has no reason to believe its upstream; the reason stands in the log.
 fn check_disbelief(url: impl Fn(&Encrypted) -> String, ca: bool, expected: &str) {
     let to = Encrypted::start();
@@ -85,6 +95,7 @@ fn check_disbelief(url: impl Fn(&Encrypted) -> String, ca: bool, expected: &str)
 fn nobody_is_believed_without_an_authority() {
     check_disbelief(|it| format!("tls://{}#{NAME}", it.tls), false, "UnknownIssuer");
     check_disbelief(|it| format!("https://{}/dns-query#{NAME}", it.https), false, "UnknownIssuer");
+    check_disbelief(|it| format!("quic://{}#{NAME}", it.quic), false, "UnknownIssuer");
 }
 
 #[test]

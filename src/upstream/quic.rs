@@ -1,0 +1,116 @@
+//! Asking an upstream over QUIC (RFC 9250): one connection, kept, with a stream for each query.
+
+use super::{
+    Secure, connect,
+    line::{End, Job},
+    server::Server,
+    shared::Shared,
+    streams::{self, MESSAGE_LEN_MAX},
+};
+use quinn::{
+    ClientConfig, Connection, Endpoint, IdleTimeout, TransportConfig, VarInt,
+    crypto::rustls::QuicClientConfig,
+};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
+use tokio::sync::mpsc;
+
+/// The end without an error (RFC 9250 section 8.4).
+const NO_ERROR: VarInt = VarInt::from_u32(0);
+
+/// How much a server may send ahead, for one query and for all. More than the longest message.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// A connection of which nothing is heard for so long is dead. Longer than one may idle.
+const DEAD_AFTER_MS: u32 = 70_000;
+
+/// Octets of the length before each message.
+const LENGTH_LEN: usize = 2;
+
+/// A connection, and what it lives by.
+pub(super) struct Link {
+    connection: Connection,
+    endpoint: Endpoint,
+    /// Our own end.
+    local: SocketAddr,
+}
+
+/// How connections are set up.
+pub(super) fn config(tls: rustls::ClientConfig) -> Result<ClientConfig, rustls::Error> {
+    let crypto =
+        QuicClientConfig::try_from(tls).map_err(|it| rustls::Error::General(it.to_string()))?;
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(0_u8.into())
+        .max_concurrent_uni_streams(0_u8.into())
+        .stream_receive_window(STREAM_WINDOW.into())
+        .receive_window(CONNECTION_WINDOW.into())
+        .datagram_receive_buffer_size(None)
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(DEAD_AFTER_MS))));
+    let mut config = ClientConfig::new(Arc::new(crypto));
+    config.transport_config(Arc::new(transport));
+    Ok(config)
+}
+
+/// Connects to a server that proves who it is.
+pub(super) async fn connect(shared: &Shared, server: &Server, to: &Secure) -> io::Result<Link> {
+    let config = shared.trust.load().doq.clone();
+    let (addresses, name) = connect::whereabouts(shared, server, to).await?;
+    let name = name.to_str().into_owned();
+    connect::reach(server, &addresses, move |address| {
+        let (config, name) = (config.clone(), name.clone());
+        async move {
+            let any = if address.is_ipv4() {
+                SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
+            } else {
+                SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
+            };
+            let endpoint = Endpoint::client(any)?;
+            let connecting = endpoint.connect_with(config, address, &name);
+            let connection = connecting.map_err(io::Error::other)?.await?;
+            let local = endpoint.local_addr()?;
+            let local = connection.local_ip().map_or(local, |it| SocketAddr::new(it, local.port()));
+            Ok(Link { connection, endpoint, local })
+        }
+    })
+    .await
+}
+
+/// Works until the connection idles or breaks.
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    server: &Arc<Server>,
+    link: Link,
+    jobs: &mut mpsc::Receiver<Job>,
+) -> End {
+    let Link { connection, endpoint, local } = link;
+    let _own = shared.own.udp_guard(local);
+    let exchange = {
+        let connection = connection.clone();
+        move |query| exchange(connection.clone(), query)
+    };
+    let closed = async { Some(connection.closed().await.into()) };
+    let end = streams::serve((shared, server), jobs, exchange, closed).await;
+    connection.close(NO_ERROR, b"");
+    drop(endpoint);
+    end
+}
+
+/// The DNS message that comes back; `None` where that is none.
+async fn exchange(connection: Connection, query: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+    let (mut sending, mut receiving) = connection.open_bi().await?;
+    let len = u16::try_from(query.len()).expect("a query is short");
+    sending.write_all(&[&len.to_be_bytes()[..], &query].concat()).await?;
+    sending.finish().map_err(io::Error::other)?;
+    // A stream that the server gives up is no fault of the connection.
+    let Ok(said) = receiving.read_to_end(LENGTH_LEN + MESSAGE_LEN_MAX).await else {
+        return connection.close_reason().map_or(Ok(None), |it| Err(it.into()));
+    };
+    let message = said.split_first_chunk::<LENGTH_LEN>();
+    let message = message.filter(|it| usize::from(u16::from_be_bytes(*it.0)) == it.1.len());
+    Ok(message.map(|it| it.1.to_vec()))
+}
