@@ -15,7 +15,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -61,7 +61,8 @@ pub(super) struct End {
 #[derive(Debug)]
 pub(super) struct Line {
     current: Mutex<Option<Current>>,
-    connected: AtomicBool,
+    /// How many connections there are: while one ends, the next may be there already.
+    connected: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -72,12 +73,12 @@ struct Current {
 
 impl Line {
     pub(super) const fn new() -> Self {
-        Self { current: Mutex::new(None), connected: AtomicBool::new(false) }
+        Self { current: Mutex::new(None), connected: AtomicUsize::new(0) }
     }
 
     /// Whether queries leave at once, without a connection to be made first.
     pub(super) fn is_connected(&self) -> bool {
-        self.connected.load(Relaxed)
+        self.connected.load(Relaxed) > 0
     }
 
     /// Hands a query over. News arrive in its flight's mailbox.
@@ -120,7 +121,6 @@ impl Drop for Line {
 /// Connects, serves until the end, and hands on what is left.
 async fn run(shared: Arc<Shared>, server: Arc<Server>, mut jobs: mpsc::Receiver<Job>) {
     let served = connect_and_serve(&shared, &server, &mut jobs).await;
-    server.line.connected.store(false, Relaxed);
     let (failure, retry, mut left) = match served {
         Ok(End { error, left, answered }) => {
             (error.map_or(io::ErrorKind::ConnectionAborted, |it| it.kind()), answered, left)
@@ -131,23 +131,31 @@ async fn run(shared: Arc<Shared>, server: Arc<Server>, mut jobs: mpsc::Receiver<
         }
     };
     jobs.close();
-    // A connection that served may have been closed for its age alone, and some servers close after each answer: what such a
-    // one left is asked again.
-    let mut again = Vec::new();
     while let Ok(job) = jobs.try_recv() {
         left.push(job);
     }
+    hand_on(&shared, &server, left, failure, retry);
+}
+
+/// Hands on what a connection left. One that served may have been closed for its age alone, and some servers close after each answer:
+/// what such a one left is asked again.
+pub(super) fn hand_on(
+    shared: &Arc<Shared>,
+    server: &Arc<Server>,
+    left: Vec<Job>,
+    failure: io::ErrorKind,
+    retry: bool,
+) {
     for job in left {
-        if retry && job.tries < TRIES_MAX && !job.flight.landed() {
-            again.push(Job { tries: job.tries + 1, ..job });
-        } else {
-            fail(&server, &job.flight, ForwardError::Network(failure));
-        }
-    }
-    for job in again {
         let flight = Arc::clone(&job.flight);
-        if let Err(failure) = server.line.submit(&shared, &server, job) {
-            fail(&server, &flight, failure);
+        let again = retry && job.tries < TRIES_MAX && !flight.landed();
+        let handed_on = if again {
+            server.line.submit(shared, server, Job { tries: job.tries + 1, ..job })
+        } else {
+            Err(ForwardError::Network(failure))
+        };
+        if let Err(failure) = handed_on {
+            fail(server, &flight, failure);
         }
     }
 }
@@ -186,8 +194,23 @@ async fn in_time<L>(
     let within = if server.url.is_secure() { CONNECT_SECURE_MAX } else { CONNECT_MAX };
     let connected = time::timeout(within, connecting).await;
     let link = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    server.line.connected.store(true, Relaxed);
     Ok(link)
+}
+
+/// A connection that there is, counted until it is dropped.
+pub(super) struct Connected<'a>(&'a Line);
+
+impl Connected<'_> {
+    pub(super) fn new(line: &Line) -> Connected<'_> {
+        line.connected.fetch_add(1, Relaxed);
+        Connected(line)
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0.connected.fetch_sub(1, Relaxed);
+    }
 }
 
 fn fail(server: &Server, flight: &Flight, failure: ForwardError) {

@@ -3,7 +3,7 @@
 use super::{
     ForwardError,
     flight::News,
-    line::{self, End, Job},
+    line::{self, Connected, End, Job},
     message::{self, Case, Fit},
     server::Server,
     shared::Shared,
@@ -36,6 +36,7 @@ where
     E: Fn(Vec<u8>) -> X,
     X: Future<Output = io::Result<Option<Vec<u8>>>> + Send + 'static,
 {
+    let _connected = Connected::new(&server.line);
     let mut connection = pin!(connection);
     let mut asked: JoinSet<Result<(), Job>> = JoinSet::new();
     let mut end = End { error: None, left: Vec::new(), answered: false };
@@ -77,7 +78,13 @@ where
             () = idle.as_mut(), if asked.is_empty() => return end,
         }
     }
-    // What is out still may be answered, for as long as the connection lasts.
+    // What is out still may be answered, for as long as the connection lasts; the others need not wait for that.
+    jobs.close();
+    while let Ok(job) = jobs.try_recv() {
+        end.left.push(job);
+    }
+    let failure = end.error.as_ref().map_or(io::ErrorKind::TimedOut, io::Error::kind);
+    line::hand_on(shared, server, std::mem::take(&mut end.left), failure, end.answered);
     while !asked.is_empty() {
         tokio::select! {
             Some(done) = asked.join_next() => match done {

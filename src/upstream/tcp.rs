@@ -3,7 +3,7 @@
 use super::{
     clock,
     connect::Link,
-    line::{self, End, Job, STALL_MAX},
+    line::{self, Connected, End, Job, STALL_MAX},
     message::{self, Case, Fit},
     server::Server,
     shared::Shared,
@@ -47,6 +47,7 @@ pub(super) async fn serve(
         last_news: clock::now(),
         answered: false,
     };
+    let _connected = Connected::new(&server.line);
     let _own = shared.own.tcp_guard(link.local);
     let error = connection.serve(link, jobs).await.err();
     let left = connection.out.drain().map(|(_, it)| it.job).collect();

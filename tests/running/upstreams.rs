@@ -67,6 +67,26 @@ fn over_quic_to_a_name_that_is_looked_up() {
     check(|it| format!("quic://ns.example:{}", it.quic.port()), "doq");
 }
 
+/// Asks through a Squint whose upstream starts anew in between.
+fn check_restart(url: impl Fn(&Encrypted) -> String, signal: &str) {
+    let to = Encrypted::start();
+    let from = forwarding(&to, &url(&to));
+    assert_eq!(from.ask("before.example", "A").data(), ["192.0.2.99"]);
+    let to = to.restart(signal);
+    for name in ["after.example", "later.example"] {
+        assert_eq!(from.ask(name, "A").data(), ["192.0.2.99"], "{}", url(&to));
+    }
+}
+
+#[test]
+fn an_upstream_that_starts_anew_is_found_again() {
+    for signal in ["TERM", "KILL"] {
+        check_restart(|it| format!("tls://{}#{NAME}", it.tls), signal);
+        check_restart(|it| format!("https://{}#{NAME}", it.https), signal);
+    }
+    check_restart(|it| format!("quic://{}#{NAME}", it.quic), "TERM");
+}
+
 /// Asks through a Squint that has no reason to believe its upstream; the reason stands in the log.
 fn check_disbelief(url: impl Fn(&Encrypted) -> String, ca: bool, expected: &str) {
     let to = Encrypted::start();

@@ -36,6 +36,13 @@ impl Encrypted {
         Self { squint, tls, https, quic, _knot: knot }
     }
 
+    /// Ends it by a signal and starts it anew at the same places.
+    pub(crate) fn restart(self, signal: &str) -> Self {
+        let Self { squint, tls, https, quic, _knot: knot } = self;
+        let squint = squint.restart(signal, knot.address);
+        Self { squint, tls, https, quic, _knot: knot }
+    }
+
     /// The certificate of the authority.
     pub(crate) fn ca(&self) -> PathBuf {
         self.squint.data.path().join("ca.pem")

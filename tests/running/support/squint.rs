@@ -116,6 +116,17 @@ impl Squint {
         squint
     }
 
+    /// Ends it by a signal and starts it anew with the same files at the same address.
+    pub(crate) fn restart(self, signal: &str, upstream: SocketAddr) -> Self {
+        let Self { address, process, data } = self;
+        process.signal(signal);
+        process.wait();
+        let process = Process::start(&mut data.serve(address, upstream));
+        let squint = Self { address, process, data };
+        squint.wait_until_ready();
+        squint
+    }
+
     pub(crate) fn wait_until_ready(&self) {
         if self.process.wait_for_line(|it| it.starts_with("try: dig")).is_none() {
             panic!("did not start\n{}{}", self.process.stdout(), self.process.stderr());
