@@ -13,7 +13,7 @@ use quinn::{
 };
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
 };
 use tokio::sync::mpsc;
@@ -64,20 +64,29 @@ pub(super) async fn connect(shared: &Shared, server: &Server, to: &Secure) -> io
     connect::reach(server, &addresses, move |address| {
         let (config, name) = (config.clone(), name.clone());
         async move {
-            let any = if address.is_ipv4() {
-                SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
-            } else {
-                SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
-            };
-            let endpoint = Endpoint::client(any)?;
+            let endpoint = Endpoint::client(source(address)?)?;
             let connecting = endpoint.connect_with(config, address, &name);
             let connection = connecting.map_err(io::Error::other)?.await?;
             let local = endpoint.local_addr()?;
-            let local = connection.local_ip().map_or(local, |it| SocketAddr::new(it, local.port()));
             Ok(Link { connection, endpoint, local })
         }
     })
     .await
+}
+
+/// The address that this host sends from to get there, with any port. A socket that is bound to it knows who it is, so that a query of
+/// ours that comes back is known.
+fn source(to: SocketAddr) -> io::Result<SocketAddr> {
+    let any = match to {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // Nothing is sent by connecting; the kernel only looks up the way.
+    let probe = UdpSocket::bind((any, 0))?;
+    probe.connect(to)?;
+    let mut source = probe.local_addr()?;
+    source.set_port(0);
+    Ok(source)
 }
 
 /// Works until the connection idles or breaks.

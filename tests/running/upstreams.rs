@@ -1,6 +1,8 @@
 //! One Squint as the upstream of another, over encrypted connections.
 
-use crate::support::{Data, Encrypted, Finished, LARGE_STRINGS, NAME, Squint, ask_all, squint};
+use crate::support::{
+    Authority, Data, Encrypted, Finished, LARGE_STRINGS, NAME, Squint, ask_all, free_port, squint,
+};
 use std::{fs, net::SocketAddr};
 
 /// A Squint that forwards to `url`, trusts the authority of `to`, and has names looked up by it.
@@ -85,6 +87,26 @@ fn an_upstream_that_starts_anew_is_found_again() {
         check_restart(|it| format!("https://{}#{NAME}", it.https), signal);
     }
     check_restart(|it| format!("quic://{}#{NAME}", it.quic), "TERM");
+}
+
+#[test]
+fn a_query_that_comes_back_is_known() {
+    for (scheme, key) in [("tls", "listen_tls"), ("https", "listen_https"), ("quic", "listen_quic")]
+    {
+        let data = Data::new();
+        let authority = Authority::new();
+        authority.write(data.path());
+        authority.issue(data.path(), &["127.0.0.1"]);
+        let own = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        data.write_config(&format!(
+            "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n[server]\n{key} = [\"{own}\"]\n\
+             [upstream]\nservers = [\"{scheme}://{own}\"]\nca = \"ca.pem\"\n"
+        ));
+        let squint = Squint::start_alone(data);
+        assert_eq!(squint.ask("www.example", "A").status, "SERVFAIL");
+        let told = squint.process.stderr();
+        assert!(told.contains("forwarding loop"), "{scheme}: {told}");
+    }
 }
 
 /// Asks through a Squint that has no reason to believe its upstream; the reason stands in the log.
