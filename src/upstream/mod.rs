@@ -18,6 +18,7 @@ mod flight;
 mod health;
 mod https;
 mod journey;
+mod judge;
 mod kernel;
 mod line;
 mod message;
