@@ -107,6 +107,7 @@ counters! {
     queries_tcp: "Messages received over TCP, whatever was in them.",
     queries_dot: "Messages received over TLS.",
     queries_doh: "Queries received over HTTPS.",
+    queries_doh3: "Queries received over HTTP/3.",
     queries_doq: "Queries received over QUIC.",
     responses: "Responses sent.",
     send_failed: "Responses that the kernel did not take.",

@@ -84,6 +84,7 @@ fn spoken(transport: Transport) -> &'static str {
         Transport::Tcp => "TCP",
         Transport::Dot => "DoT",
         Transport::Doh => "DoH",
+        Transport::Doh3 => "DoH3",
         Transport::Doq => "DoQ",
     }
 }

@@ -126,7 +126,7 @@ impl Reloader {
         self.renew_certificate(&config);
         if needs_restart(&config, &self.config) {
             tracing::warn!(
-                "`[server] listen`, `listen_tls`, `listen_https`, `listen_quic`, `workers`, `[cache] size_mb`, `[tls] self_signed`, `[seen]` and `[history]` take effect at the next start"
+                "`[server] listen`, `listen_tls`, `listen_https`, `listen_quic`, `listen_h3`, `workers`, `[cache] size_mb`, `[tls] self_signed`, `[seen]` and `[history]` take effect at the next start"
             );
         }
         self.config = config;
@@ -196,8 +196,8 @@ pub(super) fn watch_files(watched: &mut Watched, config: &Config) {
 fn needs_restart(new: &Config, old: &Config) -> bool {
     let of_start = |it: &Config| {
         let server = it.server.clone();
-        let encrypted =
-            (server.listen_tls, server.listen_https, server.listen_quic, it.tls.self_signed);
+        let quic = (server.listen_quic, server.listen_h3);
+        let encrypted = (server.listen_tls, server.listen_https, quic, it.tls.self_signed);
         let kept = (it.cache.size_mb, it.history.clone(), it.seen.clone());
         (server.listen, server.workers, encrypted, kept)
     };

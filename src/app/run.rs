@@ -275,6 +275,7 @@ fn fronts(
         listen_tls: it.listen_tls.clone(),
         listen_https: it.listen_https.clone(),
         listen_quic: it.listen_quic.clone(),
+        listen_h3: it.listen_h3.clone(),
         certificate,
         workers: it.workers,
         access: Arc::clone(access),

@@ -73,6 +73,9 @@ pub struct Server {
     /// Addresses and ports for DNS over QUIC.
     #[serde(with = "value::texts")]
     pub listen_quic: Vec<SocketAddr>,
+    /// Addresses and ports for DNS over HTTP/3.
+    #[serde(with = "value::texts")]
+    pub listen_h3: Vec<SocketAddr>,
     /// Threads that answer over UDP; 0 for one per core.
     #[serde(deserialize_with = "value::whole::<0, 256, _, _>")]
     pub workers: usize,
@@ -93,6 +96,7 @@ impl Default for Server {
             listen_tls: Vec::new(),
             listen_https: Vec::new(),
             listen_quic: Vec::new(),
+            listen_h3: Vec::new(),
             workers: 0,
             allow: Vec::new(),
             firefox_doh: false,

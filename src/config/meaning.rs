@@ -136,22 +136,23 @@ fn listen(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
         _ => (),
     }
     // QUIC is over UDP, the other encrypted transports are over TCP, and what is in the clear is over both.
-    let [tls, https, quic] = encrypted(config);
+    let [tls, https, quic, h3] = encrypted(config);
     let plain = ("listen", &config.server.listen);
     repeated_addresses(&[plain, tls, https], document, told);
-    if !config.server.listen.iter().any(|it| quic.1.contains(it)) {
-        return repeated_addresses(&[quic], document, told);
+    if !config.server.listen.iter().any(|it| quic.1.contains(it) || h3.1.contains(it)) {
+        return repeated_addresses(&[quic, h3], document, told);
     }
-    repeated_addresses(&[plain, quic], document, told);
+    repeated_addresses(&[plain, quic, h3], document, told);
 }
 
 /// The lists of encrypted listeners with their keys.
-fn encrypted(config: &Config) -> [(&'static str, &Vec<SocketAddr>); 3] {
+fn encrypted(config: &Config) -> [(&'static str, &Vec<SocketAddr>); 4] {
     let server = &config.server;
     [
         ("listen_tls", &server.listen_tls),
         ("listen_https", &server.listen_https),
         ("listen_quic", &server.listen_quic),
+        ("listen_h3", &server.listen_h3),
     ]
 }
 

@@ -26,7 +26,9 @@ impl Client {
             Transport::Tcp => Way { keepalive: Some(self.keepalive), ..Way::STREAM },
             Transport::Dot => Way { keepalive: Some(self.keepalive), padded: true, ..Way::STREAM },
             // HTTP and QUIC have means of their own to say how long a connection lasts (RFC 9250 section 5.5.2).
-            Transport::Doh | Transport::Doq => Way { padded: true, ..Way::STREAM },
+            Transport::Doh | Transport::Doh3 | Transport::Doq => {
+                Way { padded: true, ..Way::STREAM }
+            }
         }
     }
 }
@@ -61,8 +63,10 @@ pub enum Transport {
     Tcp,
     /// DNS over TLS (RFC 7858).
     Dot,
-    /// DNS over HTTPS (RFC 8484).
+    /// DNS over HTTPS (RFC 8484), HTTP/2 and HTTP/1.1.
     Doh,
+    /// DNS over HTTPS, HTTP/3 (RFC 9114).
+    Doh3,
     /// DNS over QUIC (RFC 9250).
     Doq,
 }
@@ -75,6 +79,7 @@ impl Transport {
             Self::Tcp => "tcp",
             Self::Dot => "dot",
             Self::Doh => "doh",
+            Self::Doh3 => "doh3",
             Self::Doq => "doq",
         }
     }

@@ -168,12 +168,13 @@ pub(super) fn bind_streams(
     bound.collect()
 }
 
-/// Binds addresses for QUIC.
+/// Binds addresses for QUIC that carries `transport`.
 pub(super) fn bind_datagrams(
     listen: &[SocketAddr],
+    transport: Transport,
 ) -> Result<Vec<(SocketAddr, UdpSocket)>, StartError> {
     let bound = listen.iter().map(|&address| {
-        let socket = quic(address).map_err(|it| explain(address, Transport::Doq, it))?;
+        let socket = quic(address).map_err(|it| explain(address, transport, it))?;
         Ok((socket.local_addr().unwrap_or(address), socket))
     });
     bound.collect()

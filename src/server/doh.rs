@@ -5,7 +5,7 @@ use super::{
     single,
     udp::PACKET_LEN_MAX,
 };
-use crate::dns::{Client, freshness_secs};
+use crate::dns::{Client, Transport, freshness_secs};
 use data_encoding::BASE64URL_NOPAD;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
@@ -58,7 +58,11 @@ where
 }
 
 async fn answer(front: &Arc<Front>, client: Client, packet: &[u8]) -> Answered {
-    front.metrics.here().queries_doh.bump();
+    let counters = front.metrics.here();
+    match client.transport {
+        Transport::Doh3 => counters.queries_doh3.bump(),
+        _ => counters.queries_doh.bump(),
+    }
     let mut out = Vec::new();
     let outcome = single::answer(front, client, packet, &mut out).await;
     let response = match outcome {

@@ -48,7 +48,7 @@ pub(super) fn find(address: SocketAddr, transport: Transport) -> Option<Holder> 
 }
 
 fn over_udp(transport: Transport) -> bool {
-    matches!(transport, Transport::Udp | Transport::Doq)
+    matches!(transport, Transport::Udp | Transport::Doq | Transport::Doh3)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

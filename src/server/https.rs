@@ -12,6 +12,7 @@ use http_body_util::Full;
 use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
+    header::{ALT_SVC, HeaderValue},
     server::conn::{http1, http2},
     service::service_fn,
 };
@@ -40,19 +41,27 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may go on once it was told to end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Serves one connection to its end.
+/// Serves one connection to its end. `http3` is the port at which HTTP/3 is spoken.
 pub(super) async fn serve(
     stream: Box<TlsStream<TcpStream>>,
     client: Client,
     front: &Arc<Front>,
     seat: Seat,
+    http3: Option<u16>,
 ) {
     let activity = Activity::new(seat, clock::now());
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let service = {
         let (front, activity) = (Arc::clone(front), Arc::clone(&activity));
+        let offer = http3.map(offer);
         service_fn(move |query: Request<Incoming>| {
-            respond(Arc::clone(&front), Arc::clone(&activity), client, query)
+            let answered = respond(Arc::clone(&front), Arc::clone(&activity), client, query);
+            let offer = offer.clone();
+            async move {
+                let mut response = answered.await?;
+                response.headers_mut().extend(offer.map(|it| (ALT_SVC, it)));
+                Ok::<_, Silence>(response)
+            }
         })
     };
     let stream = TokioIo::new(stream);
@@ -77,6 +86,11 @@ pub(super) async fn serve(
         drive(pin!(connection), http1::Connection::graceful_shutdown, &activity, front).await;
     }
     front.metrics.here().tcp_closed.bump();
+}
+
+/// Says that HTTP/3 is spoken at a port of the same name, for a day (RFC 7838 section 3, RFC 9114 section 3.1.1).
+fn offer(port: u16) -> HeaderValue {
+    HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).expect("plain text")
 }
 
 async fn respond(

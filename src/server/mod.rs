@@ -1,4 +1,4 @@
-//! The fronts: DNS over UDP, TCP, TLS, HTTPS and QUIC, and who may use them.
+//! The fronts: DNS over UDP, TCP, TLS, HTTPS (HTTP/3 included) and QUIC, and who may use them.
 //!
 //! ```text
 //!   UDP  one thread per core and address      TCP  one task per connection
@@ -24,6 +24,7 @@ mod doq;
 mod frames;
 mod front;
 mod holder;
+mod http3;
 mod https;
 mod interfaces;
 #[cfg(unix)]
@@ -84,6 +85,8 @@ pub struct Config {
     pub listen_https: Vec<SocketAddr>,
     /// Where to listen for DNS over QUIC.
     pub listen_quic: Vec<SocketAddr>,
+    /// Where to listen for DNS over HTTP/3.
+    pub listen_h3: Vec<SocketAddr>,
     /// What encrypted transports show; they need one.
     pub certificate: Option<Arc<Certificate>>,
     /// UDP threads per address; 0 is one for each core.
@@ -195,7 +198,7 @@ fn start_with(
 #[derive(Default)]
 struct Encrypted {
     streams: Vec<(SocketAddr, TcpListener, Speech)>,
-    quic: Vec<(SocketAddr, UdpSocket, quinn::ServerConfig)>,
+    quic: Vec<(SocketAddr, UdpSocket, quic::Setup)>,
 }
 
 impl Encrypted {
@@ -207,32 +210,46 @@ impl Encrypted {
             let certificate = config.certificate.as_ref().ok_or_else(|| failed(None))?;
             tls::config(certificate, protocols).map(Some).map_err(|it| failed(Some(it)))
         };
-        for (transport, listen, protocols, speech) in [
-            (Transport::Dot, &config.listen_tls, tls::DOT, Speech::Dot as fn(_) -> _),
-            (Transport::Doh, &config.listen_https, tls::DOH, Speech::Doh),
+        for (transport, listen, protocols) in [
+            (Transport::Doq, &config.listen_quic, tls::DOQ),
+            (Transport::Doh3, &config.listen_h3, tls::DOH3),
         ] {
             if let Some(setup) = set_up(transport, listen, protocols)? {
-                let speech = speech(Arc::new(setup));
-                let bound = bind::bind_streams(listen, transport)?.into_iter();
-                encrypted.streams.extend(bound.map(|(at, it)| (at, it, speech.clone())));
+                let address = listen[0];
+                let failed = |it| StartError::Tls { address, transport, source: Some(it) };
+                let setup = quic::Setup::new(transport, setup).map_err(failed)?;
+                let bound = bind::bind_datagrams(listen, transport)?.into_iter();
+                encrypted.quic.extend(bound.map(|(at, it)| (at, it, setup.clone())));
             }
         }
-        if let Some(setup) = set_up(Transport::Doq, &config.listen_quic, tls::DOQ)? {
-            let address = config.listen_quic[0];
-            let setup = quic::config(setup).map_err(|it| StartError::Tls {
-                address,
-                transport: Transport::Doq,
-                source: Some(it),
-            })?;
-            let bound = bind::bind_datagrams(&config.listen_quic)?.into_iter();
-            encrypted.quic.extend(bound.map(|(at, it)| (at, it, setup.clone())));
+        if let Some(setup) = set_up(Transport::Dot, &config.listen_tls, tls::DOT)? {
+            let setup = Arc::new(setup);
+            for (at, listener) in bind::bind_streams(&config.listen_tls, Transport::Dot)? {
+                encrypted.streams.push((at, listener, Speech::Dot(Arc::clone(&setup))));
+            }
+        }
+        if let Some(setup) = set_up(Transport::Doh, &config.listen_https, tls::DOH)? {
+            let setup = Arc::new(setup);
+            for (at, listener) in bind::bind_streams(&config.listen_https, Transport::Doh)? {
+                let (setup, offer) = (Arc::clone(&setup), encrypted.http3_beside(at));
+                encrypted.streams.push((at, listener, Speech::Doh(setup, offer)));
+            }
         }
         Ok(encrypted)
     }
 
+    /// The port at which HTTP/3 is spoken at the address of a listener for HTTPS.
+    fn http3_beside(&self, https: SocketAddr) -> Option<u16> {
+        let covers = |it: SocketAddr| {
+            it.is_ipv4() == https.is_ipv4() && (it.ip() == https.ip() || it.ip().is_unspecified())
+        };
+        let mut http3 = self.quic.iter().filter(|it| it.2.transport == Transport::Doh3);
+        http3.find(|it| covers(it.0)).map(|it| it.0.port())
+    }
+
     fn addresses(&self) -> Vec<(Transport, SocketAddr)> {
         let streams = self.streams.iter().map(|it| (it.2.transport(), it.0));
-        streams.chain(self.quic.iter().map(|it| (Transport::Doq, it.0))).collect()
+        streams.chain(self.quic.iter().map(|it| (it.2.transport, it.0))).collect()
     }
 }
 

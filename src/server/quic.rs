@@ -1,9 +1,10 @@
-//! Accepting connections of QUIC, and how many there may be.
+//! Accepting connections of QUIC, for DNS over QUIC and over HTTP/3, and how many there may be.
 
 use super::{
     activity::Activity,
     clock, doq,
     front::Front,
+    http3,
     tcp::{Seat, Table},
 };
 use crate::dns::{Client, Transport};
@@ -34,6 +35,8 @@ const HANDSHAKES_UNPROVEN_MAX: usize = 32;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Queries of one connection at once.
 const STREAMS_MAX: u32 = 64;
+/// Streams by which a client steers a connection of HTTP/3 (RFC 9114 section 6.2: three, and some of no meaning).
+const STEERING_MAX: u8 = 8;
 /// Octets that a client may send ahead, for one query and for all. More than the longest query.
 const STREAM_WINDOW: u32 = 8 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024;
@@ -44,19 +47,35 @@ const DEAD_AFTER_MS: u32 = 15_000;
 /// How long the last packets of all connections may take at the end.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// How long a connection may go on once it was told to end.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
-/// How connections are set up.
-///
-/// # Errors
-/// `tls` cannot carry QUIC.
-pub(super) fn config(tls: rustls::ServerConfig) -> Result<ServerConfig, rustls::Error> {
+/// How connections are set up, and what they carry.
+#[derive(Clone)]
+pub(super) struct Setup {
+    /// DNS over QUIC or over HTTP/3.
+    pub(super) transport: Transport,
+    quic: ServerConfig,
+}
+
+impl Setup {
+    /// # Errors
+    /// `tls` cannot carry QUIC.
+    pub(super) fn new(
+        transport: Transport,
+        tls: rustls::ServerConfig,
+    ) -> Result<Self, rustls::Error> {
+        let quic = config(tls, if transport == Transport::Doh3 { STEERING_MAX } else { 0 })?;
+        Ok(Self { transport, quic })
+    }
+}
+
+fn config(tls: rustls::ServerConfig, one_way: u8) -> Result<ServerConfig, rustls::Error> {
     let crypto =
         QuicServerConfig::try_from(tls).map_err(|it| rustls::Error::General(it.to_string()))?;
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(STREAMS_MAX.into())
-        .max_concurrent_uni_streams(0_u8.into())
+        .max_concurrent_uni_streams(one_way.into())
         .stream_receive_window(STREAM_WINDOW.into())
         .receive_window(CONNECTION_WINDOW.into())
         .send_window(SEND_WINDOW)
@@ -70,18 +89,19 @@ pub(super) fn config(tls: rustls::ServerConfig) -> Result<ServerConfig, rustls::
 /// Accepts connections until told to stop, then waits for all to end.
 pub(super) async fn serve(
     socket: UdpSocket,
-    config: ServerConfig,
+    setup: Setup,
     front: Arc<Front>,
     table: Arc<Table>,
     mut stop: watch::Receiver<bool>,
 ) {
     let bound = socket.local_addr().map(|it| it.ip());
-    let endpoint = bound.and_then(|bound| Ok((bound, endpoint(socket, config)?)));
+    let endpoint = bound.and_then(|bound| Ok((bound, endpoint(socket, setup.quic)?)));
     let (bound, endpoint) = match endpoint {
         Ok(it) => it,
         Err(error) => return tracing::error!(%error, "cannot accept QUIC connections"),
     };
-    let acceptor = Acceptor { bound, front, table, handshakes: Arc::default() };
+    let transport = setup.transport;
+    let acceptor = Acceptor { bound, transport, front, table, handshakes: Arc::default() };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -105,6 +125,7 @@ fn endpoint(socket: UdpSocket, config: ServerConfig) -> io::Result<Endpoint> {
 
 struct Acceptor {
     bound: IpAddr,
+    transport: Transport,
     front: Arc<Front>,
     table: Arc<Table>,
     /// How many are under way.
@@ -133,7 +154,8 @@ impl Acceptor {
             return;
         }
         let handshake = Handshake::new(&self.handshakes);
-        let (bound, front, table) = (self.bound, Arc::clone(&self.front), Arc::clone(&self.table));
+        let (front, table) = (Arc::clone(&self.front), Arc::clone(&self.table));
+        let (bound, transport) = (self.bound, self.transport);
         connections.spawn(async move {
             let Some(connection) = shake_hands(incoming, &front).await else { return };
             drop(handshake);
@@ -143,7 +165,10 @@ impl Acceptor {
                 Some((seat, evicted)) => {
                     counters.quic_opened.bump();
                     counters.tcp_evicted.add(evicted.into());
-                    drive(&connection, bound, &front, seat).await;
+                    match transport {
+                        Transport::Doh3 => http3::drive(&connection, bound, &front, seat).await,
+                        _ => drive(&connection, bound, &front, seat).await,
+                    }
                     front.metrics.here().quic_closed.bump();
                 }
                 None => {
@@ -181,6 +206,16 @@ async fn shake_hands(incoming: Incoming, front: &Front) -> Option<Connection> {
     None
 }
 
+/// Who asks a query of a connection. It may move to another address (RFC 9000 section 9), so that each query has its own.
+pub(super) fn client(connection: &Connection, bound: IpAddr, transport: Transport) -> Client {
+    Client {
+        address: connection.remote_address(),
+        local: connection.local_ip().unwrap_or(bound),
+        transport,
+        keepalive: 0,
+    }
+}
+
 /// Serves a connection until its client ends it, it idles too long, or it is told to end.
 async fn drive(connection: &Connection, bound: IpAddr, front: &Arc<Front>, seat: Seat) {
     let activity = Activity::new(seat, clock::now());
@@ -192,13 +227,7 @@ async fn drive(connection: &Connection, bound: IpAddr, front: &Arc<Front>, seat:
             stream = connection.accept_bi() => {
                 // An error means that the client has gone.
                 let Ok(stream) = stream else { return };
-                // A connection may move to another address (RFC 9000 section 9), so that each query has its own.
-                let client = Client {
-                    address: connection.remote_address(),
-                    local: connection.local_ip().unwrap_or(bound),
-                    transport: Transport::Doq,
-                    keepalive: 0,
-                };
+                let client = client(connection, bound, Transport::Doq);
                 let (front, activity) = (Arc::clone(front), Arc::clone(&activity));
                 let connection = connection.clone();
                 streams.spawn(async move {

@@ -36,8 +36,8 @@ pub(super) enum Speech {
     Dns,
     /// DNS over TLS.
     Dot(Arc<ServerConfig>),
-    /// DNS over HTTPS.
-    Doh(Arc<ServerConfig>),
+    /// DNS over HTTPS, and the port at which HTTP/3 is spoken.
+    Doh(Arc<ServerConfig>, Option<u16>),
 }
 
 impl Speech {
@@ -45,7 +45,7 @@ impl Speech {
         match self {
             Self::Dns => Transport::Tcp,
             Self::Dot(_) => Transport::Dot,
-            Self::Doh(_) => Transport::Doh,
+            Self::Doh(..) => Transport::Doh,
         }
     }
 }
@@ -141,9 +141,9 @@ impl Acceptor {
                     connection::serve(Stream::Tls(stream), client, now, &front, &seat).await;
                 }
             }),
-            Speech::Doh(config) => connections.spawn(async move {
+            Speech::Doh(config, http3) => connections.spawn(async move {
                 if let Some(stream) = tls::accept(stream, &config, &front, &seat).await {
-                    https::serve(stream, client, &front, seat).await;
+                    https::serve(stream, client, &front, seat, http3).await;
                 }
             }),
         };

@@ -15,6 +15,8 @@ const SESSION_OUTPUT_LEN_MAX: usize = 16 * 1024;
 pub(super) const DOT: &[&[u8]] = &[b"dot"];
 /// What DNS over HTTPS is called in a handshake, the better one first.
 pub(super) const DOH: &[&[u8]] = &[b"h2", b"http/1.1"];
+/// What DNS over HTTP/3 is called in a handshake.
+pub(super) const DOH3: &[&[u8]] = &[b"h3"];
 /// What DNS over QUIC is called in a handshake.
 pub(super) const DOQ: &[&[u8]] = &[b"doq"];
 

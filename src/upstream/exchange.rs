@@ -75,7 +75,9 @@ impl Exchange {
     /// Whether a query came from one of the sockets from which upstreams are asked: a forwarding loop.
     pub fn is_own(&self, client: &Client) -> bool {
         match client.transport {
-            Transport::Udp | Transport::Doq => self.shared.own.has_udp(client.address),
+            Transport::Udp | Transport::Doq | Transport::Doh3 => {
+                self.shared.own.has_udp(client.address)
+            }
             Transport::Tcp | Transport::Dot | Transport::Doh => {
                 self.shared.own.has_tcp(client.address)
             }

@@ -60,7 +60,7 @@ pub(super) async fn serve(
 }
 
 /// The URL as HTTP has it.
-fn uri(to: &Secure, path: &str) -> io::Result<Uri> {
+pub(super) fn uri(to: &Secure, path: &str) -> io::Result<Uri> {
     let authority = to.authority();
     let authority = authority.strip_suffix(":443").unwrap_or(&authority);
     format!("https://{authority}{path}").parse().map_err(io::Error::other)
@@ -82,7 +82,8 @@ async fn exchange(
     Ok(body.ok().map(Collected::to_bytes).map(Vec::from))
 }
 
-fn request<B>(uri: Uri, body: B) -> Request<B> {
+/// A query as HTTP carries it.
+pub(super) fn request<B>(uri: Uri, body: B) -> Request<B> {
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
@@ -91,7 +92,8 @@ fn request<B>(uri: Uri, body: B) -> Request<B> {
     request
 }
 
-fn is_message(status: StatusCode, headers: &HeaderMap) -> bool {
+/// Whether a response holds a DNS message.
+pub(super) fn is_message(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::OK
         && headers.get(CONTENT_TYPE).is_some_and(|it| {
             let kind = it.as_bytes().split(|it| *it == b';').next().unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::{
     ForwardError, Url, connect,
     flight::{Flight, News},
-    https, lock,
+    http3, https, lock,
     message::{Case, Fit},
     quic,
     server::Server,
@@ -178,6 +178,10 @@ async fn connect_and_serve(
         Url::Https(to, path) => {
             let link = in_time(server, connect::https(shared, server, to)).await?;
             Ok(https::serve(shared, server, link, jobs, (to, path)).await)
+        }
+        Url::Http3(to, path) => {
+            let link = in_time(server, http3::connect(shared, server, to)).await?;
+            Ok(http3::serve(shared, server, link, jobs, (to, path)).await)
         }
         Url::Quic(to) => {
             let link = in_time(server, quic::connect(shared, server, to)).await?;

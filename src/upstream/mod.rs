@@ -9,6 +9,7 @@
 
 mod avoid;
 mod bootstrap;
+mod carrier;
 mod clock;
 mod connect;
 mod exchange;
@@ -16,6 +17,7 @@ mod exchange;
 mod fake;
 mod flight;
 mod health;
+mod http3;
 mod https;
 mod journey;
 mod judge;
@@ -37,6 +39,7 @@ mod tests;
 mod trust;
 mod url;
 
+pub(crate) use carrier::Carrier;
 pub use exchange::Exchange;
 pub use names::{LOOKUPS_MAX, NAMES_MAX, Names};
 pub use pool::{ServerState, SetError, Strategy, UnknownStrategy, Upstreams};

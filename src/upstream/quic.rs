@@ -33,20 +33,23 @@ const LENGTH_LEN: usize = 2;
 
 /// A connection, and what it lives by.
 pub(super) struct Link {
-    connection: Connection,
-    endpoint: Endpoint,
+    pub(super) connection: Connection,
+    pub(super) endpoint: Endpoint,
     /// Our own end.
-    local: SocketAddr,
+    pub(super) local: SocketAddr,
 }
 
-/// How connections are set up.
-pub(super) fn config(tls: rustls::ClientConfig) -> Result<ClientConfig, rustls::Error> {
+/// How connections are set up on which the server may open so many streams of its own, to steer them.
+pub(super) fn config(
+    tls: rustls::ClientConfig,
+    steering: u8,
+) -> Result<ClientConfig, rustls::Error> {
     let crypto =
         QuicClientConfig::try_from(tls).map_err(|it| rustls::Error::General(it.to_string()))?;
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(0_u8.into())
-        .max_concurrent_uni_streams(0_u8.into())
+        .max_concurrent_uni_streams(steering.into())
         .stream_receive_window(STREAM_WINDOW.into())
         .receive_window(CONNECTION_WINDOW.into())
         .datagram_receive_buffer_size(None)
@@ -59,6 +62,16 @@ pub(super) fn config(tls: rustls::ClientConfig) -> Result<ClientConfig, rustls::
 /// Connects to a server that proves who it is.
 pub(super) async fn connect(shared: &Shared, server: &Server, to: &Secure) -> io::Result<Link> {
     let config = shared.trust.load().doq.clone();
+    reach(shared, server, to, config).await
+}
+
+/// Shakes hands.
+pub(super) async fn reach(
+    shared: &Shared,
+    server: &Server,
+    to: &Secure,
+    config: ClientConfig,
+) -> io::Result<Link> {
     let (addresses, name) = connect::whereabouts(shared, server, to).await?;
     let name = name.to_str().into_owned();
     connect::reach(server, &addresses, move |address| {

@@ -42,7 +42,7 @@ impl Server {
             health: Health::new(clock::now()),
             ports: match url {
                 Url::Udp(address) => Some(Ports::new(address, key, ports)),
-                Url::Tcp(_) | Url::Tls(_) | Url::Https(..) | Url::Quic(_) => None,
+                Url::Tcp(_) | Url::Tls(_) | Url::Https(..) | Url::Http3(..) | Url::Quic(_) => None,
             },
             url,
             line: Line::new(),

@@ -1,6 +1,6 @@
 //! Whom encrypted upstreams have to be vouched for by.
 
-use super::{judge::Judge, quic};
+use super::{http3, judge::Judge, quic};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
@@ -20,6 +20,7 @@ const FILE_LEN_MAX: u64 = 1 << 20;
 pub struct Trust {
     pub(super) dot: Arc<ClientConfig>,
     pub(super) doh: Arc<ClientConfig>,
+    pub(super) doh3: quinn::ClientConfig,
     pub(super) doq: quinn::ClientConfig,
 }
 
@@ -86,7 +87,8 @@ impl Trust {
             config
         };
         let (dot, doh) = (Arc::new(speaking(b"dot")), Arc::new(speaking(b"h2")));
-        Ok(Self { dot, doh, doq: quic::config(speaking(b"doq"))? })
+        let doh3 = quic::config(speaking(b"h3"), http3::STEERING_MAX)?;
+        Ok(Self { dot, doh, doh3, doq: quic::config(speaking(b"doq"), 0)? })
     }
 }
 

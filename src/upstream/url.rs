@@ -24,7 +24,7 @@ const PATH_DEFAULT: &str = "/dns-query";
 const TEMPLATE: &str = "{?dns}";
 
 /// The schemes that [`Url`] reads, as an error lists them.
-const SCHEMES: &str = "`udp://`, `tcp://`, `tls://`, `https://`, `quic://`";
+const SCHEMES: &str = "`udp://`, `tcp://`, `tls://`, `https://`, `h3://`, `quic://`";
 
 /// One upstream as the configuration writes it: `udp://192.0.2.1`, `tcp://[2001:db8::1]:5353`, `tls://dns.example`,
 /// `tls://192.0.2.1#dns.example`, `https://dns.example/dns-query`, or a bare address.
@@ -40,6 +40,8 @@ pub enum Url {
     Tls(Secure),
     /// DNS over HTTPS (RFC 8484), at this path.
     Https(Secure, Box<str>),
+    /// The same over HTTP/3 (RFC 9114).
+    Http3(Secure, Box<str>),
     /// DNS over QUIC (RFC 9250).
     Quic(Secure),
 }
@@ -104,7 +106,7 @@ pub enum UrlError {
     Scheme(String),
     /// What stands for an address is none; host names are looked up only where the server proves its name.
     #[error(
-        "`{0}` is not an address\nhint: write `udp://192.0.2.1:53` or `udp://[2001:db8::1]:53`; only `tls://`, `https://` and `quic://` take names"
+        "`{0}` is not an address\nhint: write `udp://192.0.2.1:53` or `udp://[2001:db8::1]:53`; only `tls://`, `https://`, `h3://` and `quic://` take names"
     )]
     Address(String),
     /// What stands for a name is none.
@@ -131,7 +133,10 @@ impl Url {
     pub const fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Udp(address) | Self::Tcp(address) => Some(*address),
-            Self::Tls(server) | Self::Https(server, _) | Self::Quic(server) => server.address(),
+            Self::Tls(server)
+            | Self::Https(server, _)
+            | Self::Http3(server, _)
+            | Self::Quic(server) => server.address(),
         }
     }
 
@@ -142,6 +147,7 @@ impl Url {
             Self::Tcp(_) => "tcp",
             Self::Tls(_) => "tls",
             Self::Https(..) => "https",
+            Self::Http3(..) => "h3",
             Self::Quic(_) => "quic",
         }
     }
@@ -168,19 +174,8 @@ impl str::FromStr for Url {
             "tcp" => Ok(Self::Tcp(plain(rest)?)),
             "tls" => Ok(Self::Tls(without_more(rest)?)),
             "quic" => Ok(Self::Quic(without_more(rest)?)),
-            "https" => {
-                let (rest, name) = split_name(rest)?;
-                let rest = rest.strip_suffix(TEMPLATE).unwrap_or(rest);
-                let (place, path) = match rest.find('/') {
-                    Some(at) => rest.split_at(at),
-                    None => (rest, ""),
-                };
-                let path = if matches!(path, "" | "/") { PATH_DEFAULT } else { path };
-                if !path.bytes().all(|it| it.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&it)) {
-                    return Err(UrlError::Path(shown(path)));
-                }
-                Ok(Self::Https(secure(place, name, PORT_HTTPS)?, path.into()))
-            }
+            "https" => with_path(rest).map(|(server, path)| Self::Https(server, path)),
+            "h3" => with_path(rest).map(|(server, path)| Self::Http3(server, path)),
             _ => Err(UrlError::Scheme(shown(scheme))),
         }
     }
@@ -192,7 +187,7 @@ impl fmt::Display for Url {
         match self {
             Self::Udp(address) | Self::Tcp(address) => write!(f, "{address}"),
             Self::Tls(server) | Self::Quic(server) => server.write(f, ""),
-            Self::Https(server, path) => server.write(f, path),
+            Self::Https(server, path) | Self::Http3(server, path) => server.write(f, path),
         }
     }
 }
@@ -201,6 +196,21 @@ impl fmt::Display for Url {
 fn without_more(rest: &str) -> Result<Secure, UrlError> {
     let (rest, name) = split_name(rest)?;
     secure(without_path(rest)?, name, PORT_TLS)
+}
+
+/// A server and the path at which it is asked.
+fn with_path(rest: &str) -> Result<(Secure, Box<str>), UrlError> {
+    let (rest, name) = split_name(rest)?;
+    let rest = rest.strip_suffix(TEMPLATE).unwrap_or(rest);
+    let (place, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let path = if matches!(path, "" | "/") { PATH_DEFAULT } else { path };
+    if !path.bytes().all(|it| it.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&it)) {
+        return Err(UrlError::Path(shown(path)));
+    }
+    Ok((secure(place, name, PORT_HTTPS)?, path.into()))
 }
 
 fn plain(rest: &str) -> Result<SocketAddr, UrlError> {
@@ -342,6 +352,8 @@ mod tests {
         check("https://dns.example:8443/a/b?c=d", "https://dns.example:8443/a/b?c=d");
         check("https://192.0.2.1/x#dns.example", "https://192.0.2.1:443/x#dns.example");
         check("https://[2001:db8::1]", "https://[2001:db8::1]:443/dns-query");
+        check("h3://dns.example", "h3://dns.example:443/dns-query");
+        check("H3://192.0.2.1:8443/x{?dns}#dns.example", "h3://192.0.2.1:8443/x#dns.example");
         check("tls://dns.example#dns.example", "tls://dns.example:853");
     }
 
@@ -377,12 +389,15 @@ mod tests {
     #[test]
     fn unknown_schemes_list_the_known_ones() {
         let text = "gopher://192.0.2.1".parse::<Url>().unwrap_err().to_string();
-        assert!(text.contains("`udp://`, `tcp://`, `tls://`, `https://`, `quic://`"), "{text}");
+        assert!(
+            text.contains("`udp://`, `tcp://`, `tls://`, `https://`, `h3://`, `quic://`"),
+            "{text}"
+        );
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(scheme in "(udp://|tls://|https://)?", rest in "\\PC{0,40}") {
+        fn any_text_is_read_or_refused(scheme in "(udp://|tls://|https://|h3://)?", rest in "\\PC{0,40}") {
             let text = scheme + &rest;
             if let Ok(url) = text.parse::<Url>() {
                 prop_assert_eq!(url.to_string().parse::<Url>(), Ok(url));

@@ -66,6 +66,16 @@ fn both_versions_of_http_are_spoken() {
 }
 
 #[test]
+fn http3_is_offered_where_it_is_spoken() {
+    let served = Encrypted::start();
+    for version in ["--http2", "--http1.1"] {
+        let told = curl(&served, &[version, &url(&served, GET)]).stdout;
+        let offer = format!("alt-svc: h3=\":{}\"; ma=86400", served.h3.port());
+        assert!(told.contains(&offer), "{told}");
+    }
+}
+
+#[test]
 fn what_carries_no_query_is_told_why() {
     let served = Encrypted::start();
     fs::write(served.squint.data.path().join("query"), query(0, "www.example", 1)).unwrap();

@@ -69,6 +69,16 @@ fn over_quic_to_a_name_that_is_looked_up() {
     check(|it| format!("quic://ns.example:{}", it.quic.port()), "doq");
 }
 
+#[test]
+fn over_http3_to_an_address() {
+    check(|it| format!("h3://{}/dns-query#{NAME}", it.h3), "doh3");
+}
+
+#[test]
+fn over_http3_to_a_name_that_is_looked_up() {
+    check(|it| format!("h3://ns.example:{}/dns-query", it.h3.port()), "doh3");
+}
+
 /// Asks through a Squint whose upstream starts anew in between.
 fn check_restart(url: impl Fn(&Encrypted) -> String, signal: &str) {
     let to = Encrypted::start();
@@ -87,12 +97,17 @@ fn an_upstream_that_starts_anew_is_found_again() {
         check_restart(|it| format!("https://{}#{NAME}", it.https), signal);
     }
     check_restart(|it| format!("quic://{}#{NAME}", it.quic), "TERM");
+    check_restart(|it| format!("h3://{}#{NAME}", it.h3), "TERM");
 }
 
 #[test]
 fn a_query_that_comes_back_is_known() {
-    for (scheme, key) in [("tls", "listen_tls"), ("https", "listen_https"), ("quic", "listen_quic")]
-    {
+    for (scheme, key) in [
+        ("tls", "listen_tls"),
+        ("https", "listen_https"),
+        ("quic", "listen_quic"),
+        ("h3", "listen_h3"),
+    ] {
         let data = Data::new();
         let authority = Authority::new();
         authority.write(data.path());
@@ -138,6 +153,7 @@ fn nobody_is_believed_without_an_authority() {
     check_disbelief(|it| format!("tls://{}#{NAME}", it.tls), false, "UnknownIssuer");
     check_disbelief(|it| format!("https://{}/dns-query#{NAME}", it.https), false, "UnknownIssuer");
     check_disbelief(|it| format!("quic://{}#{NAME}", it.quic), false, "UnknownIssuer");
+    check_disbelief(|it| format!("h3://{}/dns-query#{NAME}", it.h3), false, "UnknownIssuer");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod batch;
 mod bind;
+mod http3;
 mod quic;
 mod stop;
 mod tcp;
@@ -47,6 +48,7 @@ impl Rig {
             listen_tls: vec![([127, 0, 0, 1], 0).into()],
             listen_https: vec![([127, 0, 0, 1], 0).into()],
             listen_quic: vec![([127, 0, 0, 1], 0).into()],
+            listen_h3: vec![([127, 0, 0, 1], 0).into()],
             certificate: Some(Arc::clone(&certificate)),
             workers,
             access: Arc::new(access),
@@ -91,7 +93,12 @@ impl Rig {
             + it.dropped_gone
             + it.send_failed;
         assert_eq!(
-            it.queries_udp + it.queries_tcp + it.queries_dot + it.queries_doh + it.queries_doq,
+            it.queries_udp
+                + it.queries_tcp
+                + it.queries_dot
+                + it.queries_doh
+                + it.queries_doh3
+                + it.queries_doq,
             it.responses + dropped,
             "{it:?}"
         );

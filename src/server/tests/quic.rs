@@ -7,18 +7,27 @@ use quinn::{
 };
 
 /// A connection, and what it lives by.
-struct Quic {
-    connection: Connection,
+pub(super) struct Quic {
+    pub(super) connection: Connection,
     _endpoint: Endpoint,
 }
 
 impl Rig {
     async fn quic(&self) -> Result<Quic, ConnectionError> {
-        let mut config = client(&self.certificate, b"doq").as_ref().clone();
+        self.shake_hands(Transport::Doq, b"doq").await
+    }
+
+    /// A connection to an encrypted listener, for `protocol`.
+    pub(super) async fn shake_hands(
+        &self,
+        transport: Transport,
+        protocol: &[u8],
+    ) -> Result<Quic, ConnectionError> {
+        let mut config = client(&self.certificate, protocol).as_ref().clone();
         config.enable_early_data = false;
         let config = QuicClientConfig::try_from(config).unwrap();
         let endpoint = Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap();
-        let to = self.encrypted(Transport::Doq);
+        let to = self.encrypted(transport);
         let config = ClientConfig::new(Arc::new(config));
         let connecting = endpoint.connect_with(config, to, "localhost").unwrap();
         let connected = tokio::time::timeout(PATIENCE, connecting).await;

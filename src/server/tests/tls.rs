@@ -220,11 +220,11 @@ async fn lasts(transport: Transport, protocol: &[u8], octets: &[u8]) -> (u64, Ve
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let certificate = Certificate::load(&CertificateSource::SelfSigned).unwrap();
-    let (protocols, speech): (_, fn(_) -> _) = match transport {
-        Transport::Dot => (setup::DOT, Speech::Dot),
-        _ => (setup::DOH, Speech::Doh),
+    let configured = |protocols| Arc::new(setup::config(&certificate, protocols).unwrap());
+    let speech = match transport {
+        Transport::Dot => Speech::Dot(configured(setup::DOT)),
+        _ => Speech::Doh(configured(setup::DOH), None),
     };
-    let speech = speech(Arc::new(setup::config(&certificate, protocols).unwrap()));
     let serving = tokio::spawn(async move {
         accept::serve(listener, speech, front, accept::Table::new(), stopped).await;
         drop(stop);

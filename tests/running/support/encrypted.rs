@@ -12,6 +12,7 @@ pub(crate) struct Encrypted {
     pub(crate) tls: SocketAddr,
     pub(crate) https: SocketAddr,
     pub(crate) quic: SocketAddr,
+    pub(crate) h3: SocketAddr,
     _knot: Knot,
 }
 
@@ -27,20 +28,21 @@ impl Encrypted {
         let authority = Authority::new();
         authority.write(data.path());
         authority.issue(data.path(), &[NAME, "ns.example", "127.0.0.1"]);
-        let [tls, https, quic] = [(); 3].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let [tls, https, quic, h3] =
+            [(); 4].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
         data.write_config(&format!(
             "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
-             [server]\nlisten_tls = [\"{tls}\"]\nlisten_https = [\"{https}\"]\nlisten_quic = [\"{quic}\"]\n{config}"
+             [server]\nlisten_tls = [\"{tls}\"]\nlisten_https = [\"{https}\"]\nlisten_quic = [\"{quic}\"]\nlisten_h3 = [\"{h3}\"]\n{config}"
         ));
         let squint = Squint::start_in(data, knot.address);
-        Self { squint, tls, https, quic, _knot: knot }
+        Self { squint, tls, https, quic, h3, _knot: knot }
     }
 
     /// Ends it by a signal and starts it anew at the same places.
     pub(crate) fn restart(self, signal: &str) -> Self {
-        let Self { squint, tls, https, quic, _knot: knot } = self;
+        let Self { squint, tls, https, quic, h3, _knot: knot } = self;
         let squint = squint.restart(signal, knot.address);
-        Self { squint, tls, https, quic, _knot: knot }
+        Self { squint, tls, https, quic, h3, _knot: knot }
     }
 
     /// The certificate of the authority.
