@@ -119,6 +119,7 @@ impl Reloader {
         self.live.exchange.set_trust(trust(&config)?);
         self.live.resolvers.replace(&bootstrap(&config, &self.system))?;
         self.live.access.set_allow(&config.server.allow);
+        self.live.access.set_rate(config.server.rate());
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

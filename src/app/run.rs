@@ -190,6 +190,7 @@ impl Running {
             clock: (clock::monotonic(), clock::unix()),
         });
         let access = Arc::new(Access::new(&config.server.allow));
+        access.set_rate(config.server.rate());
         let certificate = config.tls.source().map(|it| Certificate::load(&it)).transpose()?;
         let fronts = fronts(config, &access, certificate.clone(), metrics);
         let server = server::start(&fronts, Arc::clone(&proxy), runtime.handle())?;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     list::{self, Kind},
     name::Class,
-    server::{CertificateSource, Prefix},
+    server::{CertificateSource, Prefix, RateLimit},
     upstream::Url,
     verdict::{Action, Mode},
 };
@@ -82,6 +82,11 @@ pub struct Server {
     /// Clients served besides those of private and local networks.
     #[serde(with = "value::texts")]
     pub allow: Vec<Prefix>,
+    /// UDP queries a second that are answered to one network; 0 for no limit.
+    #[serde(deserialize_with = "value::whole::<0, 10_000_000, _, _>")]
+    pub rate_limit: u32,
+    /// Whether that holds for private and local networks as well.
+    pub rate_limit_private: bool,
     /// Whether Firefox may turn to its own DNS over HTTPS.
     pub firefox_doh: bool,
     /// Whether Apple's devices may turn to iCloud Private Relay.
@@ -99,9 +104,18 @@ impl Default for Server {
             listen_h3: Vec::new(),
             workers: 0,
             allow: Vec::new(),
+            rate_limit: RateLimit::default().per_sec,
+            rate_limit_private: RateLimit::default().everywhere,
             firefox_doh: false,
             private_relay: false,
         }
+    }
+}
+
+impl Server {
+    /// How many UDP queries of one network are answered.
+    pub fn rate(&self) -> RateLimit {
+        RateLimit { per_sec: self.rate_limit, everywhere: self.rate_limit_private }
     }
 }
 

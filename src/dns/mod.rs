@@ -6,6 +6,7 @@
 mod answer;
 mod chain;
 mod client;
+mod cookie;
 mod facts;
 mod freshness;
 mod intake;
@@ -21,6 +22,7 @@ mod wire;
 
 pub use answer::{Answer, BadReply, Record};
 pub use client::{Client, Transport, Way};
+pub use cookie::{Cookie, CookieSecrets, ServerCookie};
 pub use facts::{ANSWERS_MAX, Facts};
 pub use freshness::freshness_secs;
 pub use intake::RECORDS_MAX;

@@ -1,6 +1,10 @@
 //! The OPT record (RFC 6891): reading what a peer sends, and writing our own from scratch.
 
-use super::{Ede, Edns, Rcode, rtype, wire};
+use super::{
+    Cookie, Ede, Edns, Rcode, ServerCookie,
+    cookie::{CLIENT_LEN, SERVER_LEN},
+    rtype, wire,
+};
 
 /// The UDP payload size we state, and the largest UDP response we send: what passes every common path unfragmented
 /// (RFC 9715 section 3.1; 1,280 octets of IPv6 without IPv6 and UDP headers).
@@ -11,13 +15,16 @@ pub const UDP_SIZE_MAX: u16 = 1_232;
 pub const UDP_SIZE_MIN: u16 = 512;
 
 /// Octets of an OPT record without options.
-pub(super) const OPT_LEN: usize = 11;
+const OPT_LEN: usize = 11;
 
 /// Octets of an option's code and length, and of EDE's INFO-CODE.
 const EDE_LEN_MIN: usize = 6;
 
 /// Octets of an option's code and length.
 const OPTION_LEN_MIN: usize = 4;
+
+/// Octets of a COOKIE option in a response.
+const COOKIE_LEN: usize = OPTION_LEN_MIN + CLIENT_LEN + SERVER_LEN;
 
 /// Padded responses fill blocks of so many octets (RFC 8467 section 4.1).
 pub(super) const BLOCK_RESPONSE: usize = 468;
@@ -44,7 +51,13 @@ impl Edns {
     /// Reads CLASS and TTL of an OPT record.
     #[inline]
     pub(super) const fn read(class: u16, ttl: u32) -> Self {
-        Self { udp_size: class, dnssec_ok: ttl & DNSSEC_OK != 0, padding: false, keepalive: false }
+        Self {
+            udp_size: class,
+            dnssec_ok: ttl & DNSSEC_OK != 0,
+            padding: false,
+            keepalive: false,
+            cookie: None,
+        }
     }
 
     /// Reads the options of a query: whether they fill the RDATA exactly and the known ones are of a form that their RFCs allow
@@ -60,9 +73,20 @@ impl Edns {
                 used += OPTION_LEN_MIN + data.len();
                 self.padding |= code == code::PADDING;
                 self.keepalive |= code == code::TCP_KEEPALIVE;
+                if code == code::COOKIE && self.cookie.is_none() {
+                    self.cookie = Cookie::read(data);
+                    return self.cookie.is_some();
+                }
                 option_is_sound(code, data)
             }) && used == rdata.len())
     }
+}
+
+/// Octets that the record of a response needs, options that may be left out aside.
+#[inline]
+pub(super) fn len(edns: &Edns) -> usize {
+    let made = edns.cookie.is_some_and(|it| matches!(it.server, ServerCookie::Made(_)));
+    if made { OPT_LEN + COOKIE_LEN } else { OPT_LEN }
 }
 
 /// The EDNS version in OPT's TTL field.
@@ -94,7 +118,7 @@ fn option_is_sound(code: u16, data: &[u8]) -> bool {
         code::UPDATE_LEASE => matches!(len, 4 | 8),
         code::CLIENT_SUBNET => client_subnet_is_sound(data),
         code::EXPIRE => matches!(len, 0 | 4),
-        code::COOKIE => matches!(len, 8 | 16..=40),
+        code::COOKIE => Cookie::read(data).is_some(),
         code::TCP_KEEPALIVE => matches!(len, 0 | 2),
         code::KEY_TAG => len > 0 && len.is_multiple_of(2),
         code::EDE => len >= 2,
@@ -136,18 +160,20 @@ pub(super) fn ede(rdata: &[u8]) -> Option<(u16, &str)> {
 pub(super) struct Opt {
     pub(super) rcode: Rcode,
     pub(super) dnssec_ok: bool,
+    /// The client's cookie; it goes back where a server's has been made for it.
+    pub(super) cookie: Option<Cookie>,
     /// For how long the connection may idle, in tenths of a second.
     pub(super) keepalive: Option<u16>,
     /// The message is padded to a multiple of so many octets; 0 for not at all.
     pub(super) block: usize,
-    /// Largest message in octets. Taken to hold the record without options; these are left out where they do not fit.
+    /// Largest message in octets. Taken to hold the record with its cookie; other options are left out where they do not fit.
     pub(super) limit: usize,
 }
 
 impl Opt {
     /// A record without options.
     pub(super) const fn new(rcode: Rcode, dnssec_ok: bool) -> Self {
-        Self { rcode, dnssec_ok, keepalive: None, block: 0, limit: usize::MAX }
+        Self { rcode, dnssec_ok, cookie: None, keepalive: None, block: 0, limit: usize::MAX }
     }
 
     /// Appends the record with the given Extended DNS Errors while the message stays within the limit, cutting their text where
@@ -177,6 +203,9 @@ impl Opt {
         let start = out.len();
         // What is longer than the RDATA can count is left out as well.
         let end_max = self.limit.min(start.saturating_add(usize::from(u16::MAX)));
+        if let Some(Cookie { client, server: ServerCookie::Made(server) }) = &self.cookie {
+            put(out, code::COOKIE, client, server);
+        }
         if let Some(keepalive) = self.keepalive
             && out.len() + OPTION_LEN_MIN + 2 <= end_max
         {

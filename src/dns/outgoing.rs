@@ -92,7 +92,13 @@ mod tests {
         check(plain, None);
         check(Outgoing { rd: false, cd: true, ..plain }, None);
         let edns = |dnssec_ok| {
-            Some(Edns { udp_size: UDP_SIZE_MAX, dnssec_ok, padding: false, keepalive: false })
+            Some(Edns {
+                udp_size: UDP_SIZE_MAX,
+                dnssec_ok,
+                padding: false,
+                keepalive: false,
+                cookie: None,
+            })
         };
         check(Outgoing { edns: true, ..plain }, edns(true));
         check(Outgoing { edns: true, dnssec_ok: false, ..plain }, edns(false));

@@ -1,7 +1,7 @@
 //! A client's query, parsed in place without allocation.
 
 use super::{
-    Ede, Rcode,
+    Cookie, Ede, Rcode,
     opt::{self, Opt},
     rdata::Entry,
     rtype,
@@ -45,6 +45,8 @@ pub struct Edns {
     pub padding: bool,
     /// The client asks how long its connection may idle (RFC 7828).
     pub keepalive: bool,
+    /// The client's cookie (RFC 7873).
+    pub cookie: Option<Cookie>,
 }
 
 /// A packet that is no answerable query.
@@ -53,7 +55,7 @@ pub enum Rejected {
     /// No whole header, or a response (QR=1): never answered.
     Silence,
     /// Answered with a bare header (question left out, or echoed where `question_len` octets after the header parsed) and this rcode:
-    /// FORMERR, NOTIMP, REFUSED, BADVERS.
+    /// FORMERR, NOTIMP, REFUSED, BADVERS, or NOERROR where only a cookie is asked for.
     Error {
         /// Message id.
         id: u16,
@@ -72,6 +74,7 @@ impl<'p> Query<'p> {
     /// Parses a packet. A whole header with QR=0 always gets a response, so all that is wrong with it is an rcode:
     ///
     /// - opcodes other than QUERY: NOTIMP.
+    /// - no question but a cookie: NOERROR, since a client asks for a server's cookie by that (RFC 7873 section 5.4).
     /// - TC=1, QDCOUNT other than 1 (RFC 9619 section 4), a question that is cut short or compressed (there is nothing before it
     ///   to point at), records in the answer or authority section (but for IXFR's SOA, RFC 1995 section 3): FORMERR.
     /// - in the additional section, records that run past the packet, a second OPT, one that the root does not own
@@ -96,6 +99,9 @@ impl<'p> Query<'p> {
         };
         if header.flags & flag::OPCODE != 0 {
             return Err(reject(Rcode::NOTIMP, 0, None));
+        }
+        if let Some(edns) = cookie_alone(packet, &header) {
+            return Err(reject(Rcode::NOERROR, 0, Some(edns)));
         }
         if header.questions != 1 || header.flags & flag::TC != 0 {
             return Err(reject(Rcode::FORMERR, 0, None));
@@ -149,6 +155,13 @@ impl<'p> Query<'p> {
 pub fn udp_limit(query: &Query<'_>) -> usize {
     let stated = query.edns.map_or(opt::UDP_SIZE_MIN, |it| it.udp_size);
     usize::from(stated.clamp(opt::UDP_SIZE_MIN, opt::UDP_SIZE_MAX))
+}
+
+/// What comes with a cookie and no question.
+fn cookie_alone(packet: &[u8], header: &Header) -> Option<Edns> {
+    let asks = header.questions == 0 && header.additionals > 0 && header.flags & flag::TC == 0;
+    let edns = asks.then(|| read_records(packet, HEADER_LEN, header, 0).ok()).flatten()?;
+    edns.filter(|it| it.cookie.is_some())
 }
 
 /// Walks over the records after the question and reads OPT. An error comes with the OPT that was read until then.
@@ -207,8 +220,11 @@ impl Rejected {
         out.extend_from_slice(&header.octets());
         out.extend_from_slice(question);
         if let Some(edns) = edns {
-            let opt =
-                Opt { limit: usize::from(opt::UDP_SIZE_MIN), ..Opt::new(rcode, edns.dnssec_ok) };
+            let opt = Opt {
+                cookie: edns.cookie,
+                limit: usize::from(opt::UDP_SIZE_MIN),
+                ..Opt::new(rcode, edns.dnssec_ok)
+            };
             opt.write(out, self.ede(question).into_iter());
         }
     }

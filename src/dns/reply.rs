@@ -66,7 +66,7 @@ impl Reply<'_> {
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
         let (answer, query) = (self.answer, self.query);
-        let opt_len = if query.edns.is_some() { opt::OPT_LEN } else { 0 };
+        let opt_len = query.edns.map_or(0, |it| opt::len(&it));
         let (message, head) = (answer.message(), answer.head());
         assert_eq!(head.len(), HEADER_LEN + query.sent.len() + 4, "an answer to another question");
         let fits = message.len() + opt_len <= self.way.limit;
@@ -102,6 +102,7 @@ impl Reply<'_> {
             let opt = Opt {
                 rcode: answer.rcode(),
                 dnssec_ok: edns.dnssec_ok,
+                cookie: edns.cookie,
                 keepalive: self.way.keepalive.filter(|_| edns.keepalive),
                 block: if self.way.padded && edns.padding { opt::BLOCK_RESPONSE } else { 0 },
                 limit: self.way.limit,
@@ -127,7 +128,9 @@ impl Reply<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Rcode, UDP_SIZE_MAX, class, rdata::Entry, rtype, sample::Sample};
+    use super::super::{
+        Cookie, Rcode, ServerCookie, UDP_SIZE_MAX, class, rdata::Entry, rtype, sample::Sample,
+    };
     use super::*;
     use crate::name::Name;
 
@@ -277,6 +280,35 @@ mod tests {
         check(None, whole.len() - 1, false);
         check(Some(0), whole.len() + 11, true);
         check(Some(0), whole.len() + 10, false);
+    }
+
+    #[test]
+    fn a_cookie_goes_before_records_do() {
+        let answer = answer(sample(0));
+        let cookie = |server| Cookie { client: [7; 8], server };
+        let len = write(&answer, &packet(0, Some(0)), |_| ()).len();
+        let check = |server: ServerCookie, room: usize, rdata_len: usize, fits: bool| {
+            let asked = packet(0, Some(0));
+            let mut query = Query::parse(&asked).unwrap();
+            query.edns.as_mut().unwrap().cookie = Some(cookie(server));
+            let mut out = Vec::new();
+            let way = Way::plain(len + room);
+            let (query, answer) = (&query, &answer);
+            Reply { answer, query, age_secs: 0, ttl_secs_override: None, ede: None, way }
+                .write(&mut out);
+            let opt = Entry::read(&out, if fits { len - 11 } else { QUESTION_END }).unwrap();
+            assert_eq!((opt.rtype, opt.rdata.len()), (rtype::OPT, rdata_len));
+            assert_eq!((flags(&out) & flag::TC == 0, out.len() <= way.limit), (fits, true));
+            if rdata_len > 0 {
+                let expected = [&[0, 10, 0, 24][..], &[7; 8], &[9; 16]].concat();
+                assert_eq!(out[opt.rdata], expected);
+            }
+        };
+        check(ServerCookie::Made([9; 16]), 28, 28, true);
+        check(ServerCookie::Made([9; 16]), 27, 28, false);
+        // What a client sent never comes back unlooked at.
+        check(ServerCookie::Sent([9; 16]), 28, 0, true);
+        check(ServerCookie::Absent, 28, 0, true);
     }
 
     #[test]

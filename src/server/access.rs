@@ -1,6 +1,6 @@
 //! Access control: which addresses are served. One check for every transport.
 
-use super::{interfaces, prefix::Prefix};
+use super::{interfaces, prefix::Prefix, rate::RateLimit};
 use arc_swap::{ArcSwap, Guard};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -42,6 +42,7 @@ pub struct Access {
 struct Sources {
     allow: Vec<Prefix>,
     home: Vec<Prefix>,
+    rate: RateLimit,
 }
 
 impl Access {
@@ -54,13 +55,18 @@ impl Access {
 
     /// As [`Access::new`], without a look at the interfaces.
     fn fixed(allow: &[Prefix]) -> Self {
-        let sources = Sources { allow: allow.to_vec(), home: Vec::new() };
+        let sources = Sources { allow: allow.to_vec(), ..Sources::default() };
         Self { served: ArcSwap::from_pointee(sources.served()), sources: Mutex::new(sources) }
     }
 
     /// Replaces what `[server] allow` says.
     pub fn set_allow(&self, allow: &[Prefix]) {
         self.change(|it| it.allow = allow.to_vec());
+    }
+
+    /// Replaces what `[server] rate_limit` says.
+    pub fn set_rate(&self, rate: RateLimit) {
+        self.change(|it| it.rate = rate);
     }
 
     /// Reads the interfaces again; keeps what was known where that fails.
@@ -84,7 +90,8 @@ impl Access {
     /// Serves nobody at all.
     #[cfg(test)]
     pub(super) fn nobody() -> Self {
-        let nobody = Served { ipv4: Vec::new(), ipv6: Vec::new() };
+        let nobody =
+            Served { near: Ranges::default(), all: Ranges::default(), rate: RateLimit::default() };
         Self { served: ArcSwap::from_pointee(nobody), sources: Mutex::default() }
     }
 
@@ -100,28 +107,80 @@ impl Access {
 
 impl Sources {
     fn served(&self) -> Served {
+        let near = Ranges::with(&self.home);
+        let all = Ranges::with(self.allow.iter().chain(&self.home));
+        Served { near, all, rate: self.rate }
+    }
+}
+
+/// Who is served, and how much.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Served {
+    /// Private and local networks and those that this host is part of.
+    near: Ranges,
+    all: Ranges,
+    rate: RateLimit,
+}
+
+/// How a client stands to this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its address is private, local, or of a network that this host is part of.
+    Near,
+    /// It is served because the configuration allows it.
+    Allowed,
+    /// It is not served.
+    Stranger,
+}
+
+impl Served {
+    #[inline]
+    pub(super) fn standing(&self, address: IpAddr) -> Standing {
+        if self.near.contains(address) {
+            Standing::Near
+        } else if self.all.contains(address) {
+            Standing::Allowed
+        } else {
+            Standing::Stranger
+        }
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        self.all.contains(address)
+    }
+
+    /// How many UDP queries a second are answered to a network of this standing; `None` for no limit.
+    #[inline]
+    pub(super) fn rate(&self, standing: Standing) -> Option<u32> {
+        let holds = self.rate.per_sec > 0 && (standing != Standing::Near || self.rate.everywhere);
+        holds.then_some(self.rate.per_sec)
+    }
+}
+
+/// Ranges of addresses: first and last, in order, disjoint.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ranges {
+    ipv4: Vec<(u32, u32)>,
+    ipv6: Vec<(u128, u128)>,
+}
+
+impl Ranges {
+    /// The ranges served by default, and these.
+    fn with<'a>(prefixes: impl IntoIterator<Item = &'a Prefix>) -> Self {
         let mut ipv4: Vec<_> = SERVED_IPV4.map(|(it, bits)| range_ipv4(it, bits)).into();
         let mut ipv6: Vec<_> = SERVED_IPV6.map(|(it, bits)| range_ipv6(it, bits)).into();
-        for prefix in self.allow.iter().chain(&self.home) {
+        for prefix in prefixes {
             match prefix.network() {
                 IpAddr::V4(it) => ipv4.push(range_ipv4(it, prefix.bits())),
                 IpAddr::V6(it) => ipv6.push(range_ipv6(it, prefix.bits())),
             }
         }
-        Served { ipv4: merged(ipv4), ipv6: merged(ipv6) }
+        Self { ipv4: merged(ipv4), ipv6: merged(ipv6) }
     }
-}
 
-/// Served ranges: first and last address, in order, disjoint.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Served {
-    ipv4: Vec<(u32, u32)>,
-    ipv6: Vec<(u128, u128)>,
-}
-
-impl Served {
     #[inline]
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    fn contains(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(it) => within(&self.ipv4, it.to_bits()),
             IpAddr::V6(it) => within(&self.ipv6, it.to_bits()),
@@ -237,6 +296,26 @@ mod tests {
         check(&["0.0.0.0/0"], "2001:db8::1", false);
         check(&["::/0"], "2001:db8::1", true);
         check(&["2001:db8::/32", "2001:db8:1::/48"], "2001:db8:ffff::", true);
+    }
+
+    #[test]
+    fn rates_hold_for_those_who_are_far() {
+        let check = |rate: RateLimit, address: &str, expected: (Standing, Option<u32>)| {
+            let access = Access::fixed(&prefixes(&["203.0.113.0/24", "10.0.0.0/8"]));
+            access.change(|it| it.home = prefixes(&["2001:db8::/64"]));
+            access.set_rate(rate);
+            let served = access.load();
+            let standing = served.standing(address.parse().unwrap());
+            assert_eq!((standing, served.rate(standing)), expected, "{address}");
+        };
+        let rate = RateLimit { per_sec: 7, everywhere: false };
+        check(rate, "127.0.0.1", (Standing::Near, None));
+        check(rate, "::ffff:10.1.2.3", (Standing::Near, None));
+        check(rate, "2001:db8::1", (Standing::Near, None));
+        check(rate, "203.0.113.1", (Standing::Allowed, Some(7)));
+        check(rate, "203.0.112.1", (Standing::Stranger, Some(7)));
+        check(RateLimit { everywhere: true, ..rate }, "127.0.0.1", (Standing::Near, Some(7)));
+        check(RateLimit { per_sec: 0, everywhere: true }, "203.0.113.1", (Standing::Allowed, None));
     }
 
     #[test]

@@ -1,6 +1,13 @@
 //! The one place where the fronts read the clock.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// The time of day, in Unix seconds; 0 before 1970.
+pub(super) fn unix() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the fronts are where time comes in")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs())
+}
 
 /// The time now; read once for a batch of datagrams, once for what a connection has sent.
 #[inline]

@@ -166,7 +166,7 @@ impl Connection<'_> {
             let mut outcome =
                 self.front.answer(&served, received, &self.client, now, &mut self.scratch);
             if outcome == Outcome::Later {
-                if let Some(permit) = self.front.waiting.admit(self.client.address.ip()) {
+                if let Some(permit) = self.front.admit(self.client.address.ip()) {
                     counters.deferred.bump();
                     let (front, client) = (Arc::clone(self.front), self.client);
                     let packet: Box<[u8]> = received.packet.into();

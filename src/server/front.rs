@@ -1,13 +1,15 @@
 //! `Front`: what every transport does with a packet, whatever brought it.
 
 use super::{
-    access::{Access, Served},
+    access::{Access, Served, Standing},
     clock,
-    quota::Quota,
+    cookies::Cookies,
+    quota::{Permit, Quota},
+    rate::{Rate, Rates},
     refusals::Refusals,
 };
 use crate::{
-    dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply},
+    dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply, Transport},
     metrics::Metrics,
     proxy::{Now, Proxy},
     verdict::Action,
@@ -23,6 +25,10 @@ use std::{
 
 /// Queries on the asynchronous side at once, all transports together; a few KiB each.
 pub(super) const WAITING_MAX: u32 = 4096;
+/// How many of them one client may have that is served by `[server] allow`: nobody collects answers here to have them all sent at
+/// once (DNSBomb). A client of a near network may have half of what is free.
+const WAITING_PER_CLIENT_MAX: u32 = 1000;
+
 /// What the transports share.
 #[derive(Debug)]
 pub(super) struct Front {
@@ -31,6 +37,8 @@ pub(super) struct Front {
     pub(super) metrics: Arc<Metrics>,
     /// Places for queries on the asynchronous side.
     pub(super) waiting: Arc<Quota>,
+    pub(super) cookies: Cookies,
+    rates: Rates,
     refusals: Refusals,
     /// Handshakes with those who are not served.
     handshakes: Refusals,
@@ -124,6 +132,8 @@ impl Front {
             access,
             metrics,
             waiting: Quota::new(WAITING_MAX),
+            cookies: Cookies::new(now),
+            rates: Rates::new(now),
             refusals: Refusals::new(now),
             handshakes: Refusals::new(now),
         }
@@ -141,15 +151,25 @@ impl Front {
         now: Instant,
         out: &mut Vec<u8>,
     ) -> Outcome {
-        if !served.contains(client.address.ip()) {
+        let standing = served.standing(client.address.ip());
+        if standing == Standing::Stranger {
             return self.refuse(received.packet, client, now, out);
         }
+        // What the rate limit is, where the client may be forged.
+        let rate = served.rate(standing).filter(|_| client.transport == Transport::Udp);
         // A panic is a bug of ours; it costs one query, never the worker.
         let result = catch_unwind(AssertUnwindSafe(|| {
-            if received.cut {
-                return self.oversized(received.packet, client, out);
+            let mut read = Query::parse(received.packet);
+            let known = self.renew_cookie(&mut read, client, now);
+            if let Some(per_sec) = rate.filter(|_| !known)
+                && let Some(outcome) = self.limit(&read, client, per_sec, now, out)
+            {
+                return outcome;
             }
-            match Query::parse(received.packet) {
+            if received.cut {
+                return self.oversized(read, received.packet, client, out);
+            }
+            match read {
                 Err(rejected) => self.reject(rejected, received.packet, out),
                 Ok(query) => match self.responder.respond_now(&query, client, now, out) {
                     Now::Answered => Outcome::Answered,
@@ -172,7 +192,9 @@ impl Front {
         received: Instant,
         out: &mut Vec<u8>,
     ) -> Outcome {
-        let query = match Query::parse(packet) {
+        let mut read = Query::parse(packet);
+        self.renew_cookie(&mut read, client, received);
+        let query = match read {
             Ok(query) => query,
             Err(rejected) => return self.reject(rejected, packet, out),
         };
@@ -183,6 +205,65 @@ impl Front {
                 Outcome::Dropped
             }
             None => self.panicked(packet, client, out),
+        }
+    }
+
+    /// Takes a place on the asynchronous side, if there is one for this client.
+    pub(super) fn admit(&self, client: IpAddr) -> Option<Permit> {
+        let near = self.access.load().standing(client) == Standing::Near;
+        self.waiting.admit(client, if near { WAITING_MAX } else { WAITING_PER_CLIENT_MAX })
+    }
+
+    /// Makes the cookie for the response. True when the client showed one that it has been sent.
+    #[inline]
+    fn renew_cookie(
+        &self,
+        read: &mut Result<Query<'_>, Rejected>,
+        client: &Client,
+        now: Instant,
+    ) -> bool {
+        let edns = match read {
+            Ok(query) => &mut query.edns,
+            Err(Rejected::Error { edns, .. }) => edns,
+            Err(Rejected::Silence) => return false,
+        };
+        let Some(cookie) = edns.as_mut().and_then(|it| it.cookie.as_mut()) else { return false };
+        let known = self.cookies.renew(cookie, client.address.ip(), now);
+        if known {
+            self.metrics.here().cookies_known.bump();
+        }
+        known
+    }
+
+    /// What is done with a query beyond the rate limit; `None` within it.
+    ///
+    /// Of two, one is told to come over TCP or, where it sent a cookie, with the one that it gets. Neither response is much longer
+    /// than its query, so that nothing is gained by forging one.
+    fn limit(
+        &self,
+        read: &Result<Query<'_>, Rejected>,
+        client: &Client,
+        per_sec: u32,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Option<Outcome> {
+        let rate = self.rates.count(client.address.ip(), per_sec, now);
+        match (rate, read) {
+            (Rate::Within, _) => None,
+            (Rate::Turned, Ok(query)) => {
+                self.metrics.here().rate_turned.bump();
+                if query.edns.is_some_and(|it| it.cookie.is_some()) {
+                    write(query, Rcode::BADCOOKIE, None, client, out);
+                } else {
+                    write(query, Rcode::NOERROR, None, client, out);
+                    truncate(out);
+                }
+                Some(Outcome::Answered)
+            }
+            (Rate::Turned | Rate::Dropped, _) => {
+                self.metrics.here().rate_dropped.bump();
+                Some(Outcome::Dropped)
+            }
         }
     }
 
@@ -197,10 +278,13 @@ impl Front {
 
     /// SERVFAIL, where anything can be said at all.
     pub(super) fn servfail(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
-        match Query::parse(packet) {
+        let mut read = Query::parse(packet);
+        let now = clock::now();
+        self.renew_cookie(&mut read, client, now);
+        match read {
             Ok(query) => {
                 write(&query, Rcode::SERVFAIL, None, client, out);
-                self.responder.record(&query, client, clock::now(), Rcode::SERVFAIL, Action::Pass);
+                self.responder.record(&query, client, now, Rcode::SERVFAIL, Action::Pass);
                 Outcome::Answered
             }
             Err(rejected) => self.reject(rejected, packet, out),
@@ -230,8 +314,10 @@ impl Front {
                 self.metrics.here().dropped_silent.bump();
                 Outcome::Dropped
             }
-            Rejected::Error { .. } => {
-                self.metrics.here().malformed.bump();
+            Rejected::Error { rcode, .. } => {
+                if rcode != Rcode::NOERROR {
+                    self.metrics.here().malformed.bump();
+                }
                 rejected.write(packet, out);
                 Outcome::Answered
             }
@@ -239,10 +325,16 @@ impl Front {
     }
 
     /// A query longer than any real one: its end is missing, so it is malformed even where its head would pass.
-    fn oversized(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
+    fn oversized(
+        &self,
+        read: Result<Query<'_>, Rejected>,
+        packet: &[u8],
+        client: &Client,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
         let counters = self.metrics.here();
         counters.oversized.bump();
-        match Query::parse(packet) {
+        match read {
             Err(rejected) => self.reject(rejected, packet, out),
             Ok(query) => {
                 counters.malformed.bump();
@@ -295,6 +387,11 @@ fn write(
         way: client.way(query),
     }
     .write(out);
+}
+
+/// Sets TC in a response.
+fn truncate(out: &mut [u8]) {
+    out[2] |= 0x02;
 }
 
 /// The future's result, or `None` when it panicked.

@@ -19,6 +19,7 @@ mod bind;
 mod certificate;
 mod clock;
 mod connection;
+mod cookies;
 mod doh;
 mod doq;
 mod frames;
@@ -36,6 +37,7 @@ mod plain;
 mod prefix;
 mod quic;
 mod quota;
+mod rate;
 mod refusals;
 #[cfg(test)]
 mod script;
@@ -53,6 +55,7 @@ pub use certificate::{Certificate, CertificateError, CertificateSource};
 pub use holder::Holder;
 pub use interfaces::reachable_addresses;
 pub use prefix::{Prefix, PrefixError};
+pub use rate::RateLimit;
 
 use crate::{dns::Transport, metrics::Metrics, proxy::Proxy};
 use front::{Front, Responder};
@@ -159,7 +162,7 @@ fn start_with(
         sockets: Vec::new(),
         threads: Vec::new(),
         tasks: vec![runtime.spawn(udp::dispatch(Arc::clone(&front), queue))],
-        refresh: runtime.spawn(keep_fresh(Arc::clone(&config.access))),
+        refresh: runtime.spawn(keep_fresh(Arc::clone(&front))),
     };
     let table = tcp::Table::new();
     let serve = |server: &mut Server, listener, speech| {
@@ -303,13 +306,14 @@ impl Server {
     }
 }
 
-/// Follows the interfaces as their addresses change.
-async fn keep_fresh(access: Arc<Access>) {
+/// Follows the interfaces as their addresses change, and changes the secret of cookies.
+async fn keep_fresh(front: Arc<Front>) {
     let mut ticks =
         tokio::time::interval_at(Instant::now() + access::REFRESH_EVERY, access::REFRESH_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        access.refresh();
+        let now = ticks.tick().await;
+        front.access.refresh();
+        front.cookies.follow(now.into_std());
     }
 }

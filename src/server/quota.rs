@@ -37,14 +37,14 @@ impl Quota {
         })
     }
 
-    /// Takes a place for `client`; `None` when it holds its share already, or none is left.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Permit> {
+    /// Takes a place for `client`; `None` when it holds its share or `most` already, or none is left.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, most: u32) -> Option<Permit> {
         let count = self.keys.hash_one(client_key(client)) as usize % COUNTS;
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
         let own = self.counts[count].fetch_add(1, Ordering::Relaxed);
         let permit = Permit { quota: Arc::clone(self), count };
         // A refused permit gives its place back by being dropped.
-        (own < self.places.saturating_sub(taken)).then_some(permit)
+        (own < self.places.saturating_sub(taken).min(most)).then_some(permit)
     }
 
     /// How many places are taken.
@@ -99,26 +99,35 @@ mod tests {
         Ipv4Addr::new(192, 0, 2, number).into()
     }
 
+    fn admit(quota: &Arc<Quota>, number: u8) -> Option<Permit> {
+        quota.admit(client(number), u32::MAX)
+    }
+
+    #[test]
+    fn one_client_gets_no_more_than_most() {
+        let quota = Quota::new(1000);
+        let held: Vec<_> = std::iter::from_fn(|| quota.admit(client(1), 7)).collect();
+        assert_eq!((held.len(), quota.taken()), (7, 7));
+    }
+
     #[test]
     fn one_client_gets_half_and_a_newcomer_finds_room() {
         let quota = Quota::new(1000);
-        let first: Vec<_> = std::iter::from_fn(|| quota.admit(client(1))).collect();
+        let first: Vec<_> = std::iter::from_fn(|| admit(&quota, 1)).collect();
         assert_eq!(first.len(), 500);
-        let second: Vec<_> = std::iter::from_fn(|| quota.admit(client(2))).collect();
+        let second: Vec<_> = std::iter::from_fn(|| admit(&quota, 2)).collect();
         assert_eq!(second.len(), 250);
         assert_eq!(quota.taken(), 750);
         drop((first, second));
         assert_eq!(quota.taken(), 0);
-        assert!(quota.admit(client(1)).is_some());
+        assert!(admit(&quota, 1).is_some());
     }
 
     #[test]
     fn never_more_than_its_places() {
         let quota = Quota::new(100);
-        let all: Vec<_> = (0..=255)
-            .flat_map(|it| [quota.admit(client(it)), quota.admit(client(it))])
-            .flatten()
-            .collect();
+        let all: Vec<_> =
+            (0..=255).flat_map(|it| [admit(&quota, it), admit(&quota, it)]).flatten().collect();
         assert!(all.len() <= 100 && all.len() > 90, "{}", all.len());
     }
 
@@ -134,7 +143,7 @@ mod tests {
     async fn emptied_waits_for_the_last() {
         let quota = Quota::new(10);
         quota.emptied().await;
-        let (one, two) = (quota.admit(client(1)), quota.admit(client(2)));
+        let (one, two) = (admit(&quota, 1), admit(&quota, 2));
         let waiting = tokio::spawn({
             let quota = Arc::clone(&quota);
             async move { quota.emptied().await }

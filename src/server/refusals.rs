@@ -25,20 +25,24 @@ pub(super) struct Refusals {
     keys: RandomState,
     sent: Box<[AtomicU64]>,
     sent_all: AtomicU64,
+    news: News,
+}
+
+/// Which networks the log has told of lately.
+#[derive(Debug)]
+pub(super) struct News {
     logged: Box<[AtomicU64]>,
     lines: AtomicU64,
 }
 
 impl Refusals {
     pub(super) fn new(now: Instant) -> Self {
-        let cells = || (0..CELLS).map(|_| AtomicU64::new(0)).collect();
         Self {
             since: now,
             keys: RandomState::default(),
             sent: cells(),
             sent_all: AtomicU64::new(0),
-            logged: cells(),
-            lines: AtomicU64::new(0),
+            news: News::new(),
         }
     }
 
@@ -47,11 +51,10 @@ impl Refusals {
         let prefix = Prefix::around(client);
         let hash = self.keys.hash_one(prefix);
         let secs = now.saturating_duration_since(self.since).as_secs();
-        let cell = hash as usize % CELLS;
-        if self.is_news(cell, (hash >> 32) as u32, hour(secs)) {
+        if self.news.is_news(hash, secs) {
             log(client, prefix);
         }
-        self.count(cell, secs)
+        self.count(hash as usize % CELLS, secs)
     }
 
     /// Whether `client` may be met once more, without a word in the log.
@@ -65,13 +68,24 @@ impl Refusals {
         count(&self.sent[cell], second, PREFIX_PER_SEC_MAX)
             && count(&self.sent_all, second, ALL_PER_SEC_MAX)
     }
+}
 
-    /// Whether this prefix, told apart by `tag`, has no line in this hour yet and there is room for one.
-    fn is_news(&self, cell: usize, tag: u32, hour: u32) -> bool {
-        let mark = pack(hour, tag);
-        self.logged[cell].swap(mark, Ordering::Relaxed) != mark
+impl News {
+    pub(super) fn new() -> Self {
+        Self { logged: cells(), lines: AtomicU64::new(0) }
+    }
+
+    /// Whether the network of this hash has no line in this hour yet and there is room for one. `secs` counts from the start.
+    pub(super) fn is_news(&self, hash: u64, secs: u64) -> bool {
+        let hour = hour(secs);
+        let mark = pack(hour, (hash >> 32) as u32);
+        self.logged[hash as usize % CELLS].swap(mark, Ordering::Relaxed) != mark
             && count(&self.lines, hour, LINES_PER_HOUR_MAX)
     }
+}
+
+fn cells() -> Box<[AtomicU64]> {
+    (0..CELLS).map(|_| AtomicU64::new(0)).collect()
 }
 
 /// The hour, from 1, so that an empty cell belongs to none.
@@ -79,7 +93,7 @@ fn hour(secs: u64) -> u32 {
     (secs / 3600) as u32 + 1
 }
 
-fn pack(high: u32, low: u32) -> u64 {
+pub(super) fn pack(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
@@ -130,21 +144,20 @@ mod tests {
 
     #[test]
     fn a_prefix_is_news_once_an_hour() {
-        let (refusals, _) = start();
-        assert!(refusals.is_news(1, 7, hour(0)));
-        assert!(!refusals.is_news(1, 7, hour(3599)));
-        assert!(refusals.is_news(1, 8, hour(3599)));
-        assert!(refusals.is_news(2, 7, hour(3600)));
-        assert!(refusals.is_news(1, 8, hour(3600)));
+        let news = News::new();
+        let is_news = |cell, tag, secs| news.is_news(pack(tag, cell), secs);
+        assert!(is_news(1, 7, 0));
+        assert!(!is_news(1, 7, 3599));
+        assert!(is_news(1, 8, 3599));
+        assert!(is_news(2, 7, 3600));
+        assert!(is_news(1, 8, 3600));
     }
 
     #[test]
     fn the_log_is_never_flooded() {
-        let (refusals, _) = start();
-        let lines = |hour| {
-            (0..10_000).filter(|&it| refusals.is_news(it as usize % CELLS, it, hour)).count()
-        };
-        assert_eq!(lines(1), 100);
-        assert_eq!(lines(2), 100);
+        let news = News::new();
+        let lines = |secs| (0..10_000).filter(|&it| news.is_news(pack(it, it), secs)).count();
+        assert_eq!(lines(0), 100);
+        assert_eq!(lines(3600), 100);
     }
 }

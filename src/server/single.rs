@@ -33,7 +33,7 @@ async fn later(
     now: Instant,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    match front.waiting.admit(client.address.ip()) {
+    match front.admit(client.address.ip()) {
         Some(_permit) => {
             front.metrics.here().deferred.bump();
             front.answer_later(packet, &client, now, out).await

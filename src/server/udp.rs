@@ -185,7 +185,7 @@ impl Worker {
 
     fn defer(&self, datagram: &Datagram<'_>, client: Client, now: Instant) {
         let counters = self.front.metrics.here();
-        let Some(permit) = self.front.waiting.admit(client.address.ip()) else {
+        let Some(permit) = self.front.admit(client.address.ip()) else {
             self.front.overflow(datagram.received.packet, &client, now);
             return;
         };

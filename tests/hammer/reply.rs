@@ -49,7 +49,13 @@ pub(crate) fn check(octets: &[u8]) {
         assert_eq!(again.rcode(), answer.rcode());
         assert_eq!(again.lifetime_secs().is_some(), answer.lifetime_secs().is_some());
     }
-    let edns = Some(Edns { udp_size: 1232, dnssec_ok: true, padding: false, keepalive: false });
+    let edns = Some(Edns {
+        udp_size: 1232,
+        dnssec_ok: true,
+        padding: false,
+        keepalive: false,
+        cookie: None,
+    });
     for limit in [512, 1_232] {
         write(&answer, &Query { edns, ..query.clone() }, 0, limit, &mut out);
         assert!(out.len() <= limit);

@@ -8,6 +8,7 @@ mod encrypted;
 mod events;
 mod faults;
 mod https;
+mod limits;
 mod names;
 mod protect;
 mod reload;

@@ -3,6 +3,7 @@
 mod batch;
 mod bind;
 mod http3;
+mod limits;
 mod quic;
 mod stop;
 mod tcp;
@@ -90,6 +91,7 @@ impl Rig {
             + it.dropped_policy
             + it.dropped_overflow
             + it.dropped_refused
+            + it.rate_dropped
             + it.dropped_gone
             + it.send_failed;
         assert_eq!(
