@@ -34,8 +34,11 @@ const CONNECT_SECURE_MAX: Duration = Duration::from_secs(4);
 /// How many queries wait for a connection.
 const JOBS_MAX: usize = 1024;
 
-/// On how many connections a query is tried after its first.
+/// On how many connections a query is tried after its first, where each gave some answer.
 const TRIES_MAX: u8 = 16;
+
+/// The same where the last one gave none: what closed it may have been another query on it.
+const TRIES_UNANSWERED_MAX: u8 = 1;
 
 /// A query that goes over a connection.
 #[derive(Debug)]
@@ -121,20 +124,26 @@ impl Drop for Line {
 /// Connects, serves until the end, and hands on what is left.
 async fn run(shared: Arc<Shared>, server: Arc<Server>, mut jobs: mpsc::Receiver<Job>) {
     let served = connect_and_serve(&shared, &server, &mut jobs).await;
-    let (failure, retry, mut left) = match served {
+    let (failure, tries_max, mut left) = match served {
         Ok(End { error, left, answered }) => {
-            (error.map_or(io::ErrorKind::ConnectionAborted, |it| it.kind()), answered, left)
+            let failure = error.map_or(io::ErrorKind::ConnectionAborted, |it| it.kind());
+            (failure, tries_max(answered), left)
         }
         Err(error) => {
             server.unreachable(Some(&error));
-            (error.kind(), false, Vec::new())
+            (error.kind(), 0, Vec::new())
         }
     };
     jobs.close();
     while let Ok(job) = jobs.try_recv() {
         left.push(job);
     }
-    hand_on(&shared, &server, left, failure, retry);
+    hand_on(&shared, &server, left, failure, tries_max);
+}
+
+/// How often what a connection left may have been tried again before.
+pub(super) const fn tries_max(answered: bool) -> u8 {
+    if answered { TRIES_MAX } else { TRIES_UNANSWERED_MAX }
 }
 
 /// Hands on what a connection left. One that served may have been closed for its age alone, and some servers close after each answer:
@@ -144,11 +153,11 @@ pub(super) fn hand_on(
     server: &Arc<Server>,
     left: Vec<Job>,
     failure: io::ErrorKind,
-    retry: bool,
+    tries_max: u8,
 ) {
     for job in left {
         let flight = Arc::clone(&job.flight);
-        let again = retry && job.tries < TRIES_MAX && !flight.landed();
+        let again = job.tries < tries_max && !flight.landed();
         let handed_on = if again {
             server.line.submit(shared, server, Job { tries: job.tries + 1, ..job })
         } else {

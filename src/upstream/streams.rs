@@ -84,7 +84,8 @@ where
         end.left.push(job);
     }
     let failure = end.error.as_ref().map_or(io::ErrorKind::TimedOut, io::Error::kind);
-    line::hand_on(shared, server, std::mem::take(&mut end.left), failure, end.answered);
+    let tries_max = line::tries_max(end.answered);
+    line::hand_on(shared, server, std::mem::take(&mut end.left), failure, tries_max);
     while !asked.is_empty() {
         tokio::select! {
             Some(done) = asked.join_next() => match done {
