@@ -1,0 +1,186 @@
+//! Clients of every transport, which send any octets and tell what comes back.
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, body::Bytes, client::conn::http2::SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpStream, UdpSocket},
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// How a query travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+    Dot,
+    Doh,
+    Doq,
+}
+
+/// Where a server listens; peers are asked over UDP and TCP alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    pub(crate) plain: SocketAddr,
+    pub(crate) dot: SocketAddr,
+    pub(crate) doh: SocketAddr,
+    pub(crate) doq: SocketAddr,
+    /// The authority that vouches for the encrypted ones.
+    pub(crate) roots: Option<Arc<RootCertStore>>,
+}
+
+pub(crate) enum Connection {
+    Udp(UdpSocket),
+    Tcp(TcpStream),
+    Dot(Box<TlsStream<TcpStream>>),
+    Doh(SendRequest<Full<Bytes>>),
+    /// The endpoint lives as long as its connection.
+    Doq {
+        connection: quinn::Connection,
+        _endpoint: quinn::Endpoint,
+    },
+}
+
+impl Transport {
+    pub(crate) const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Dot, Self::Doh, Self::Doq];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Dot => "dot",
+            Self::Doh => "doh",
+            Self::Doq => "doq",
+        }
+    }
+
+    pub(crate) fn of(text: &str) -> Self {
+        let found = Self::ALL.into_iter().find(|it| it.as_str() == text);
+        found.unwrap_or_else(|| panic!("no transport: {text}"))
+    }
+
+    pub(crate) const fn is_plain(self) -> bool {
+        matches!(self, Self::Udp | Self::Tcp)
+    }
+}
+
+impl Connection {
+    pub(crate) async fn open(places: &Places, transport: Transport) -> Result<Self, String> {
+        let opened = Self::opened(places, transport).await;
+        opened.map_err(|it| format!("no connection: {it}"))
+    }
+
+    async fn opened(
+        places: &Places,
+        transport: Transport,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(match transport {
+            Transport::Udp => {
+                let socket = UdpSocket::bind((places.plain.ip(), 0)).await?;
+                socket.connect(places.plain).await?;
+                Self::Udp(socket)
+            }
+            Transport::Tcp => {
+                let stream = TcpStream::connect(places.plain).await?;
+                stream.set_nodelay(true)?;
+                Self::Tcp(stream)
+            }
+            Transport::Dot => Self::Dot(Box::new(tls(places, places.dot, b"dot").await?)),
+            Transport::Doh => {
+                let stream = TokioIo::new(tls(places, places.doh, b"h2").await?);
+                let shake = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
+                let (sender, connection) = shake.await?;
+                tokio::spawn(connection);
+                Self::Doh(sender)
+            }
+            Transport::Doq => quic(places).await?,
+        })
+    }
+
+    /// Sends a packet and waits for what comes back; `None` for silence, a closed stream, an HTTP error.
+    pub(crate) async fn exchange(&mut self, packet: &[u8], patience: Duration) -> Option<Vec<u8>> {
+        timeout(patience, self.exchanged(packet)).await.ok()?
+    }
+
+    async fn exchanged(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Udp(socket) => {
+                socket.send(packet).await.ok()?;
+                let mut buffer = vec![0; 65_535];
+                let len = socket.recv(&mut buffer).await.ok()?;
+                buffer.truncate(len);
+                Some(buffer)
+            }
+            Self::Tcp(stream) => framed(stream, packet).await,
+            Self::Dot(stream) => framed(stream, packet).await,
+            Self::Doh(sender) => {
+                let query = Request::post("https://127.0.0.1/dns-query")
+                    .header("content-type", "application/dns-message")
+                    .body(Full::new(Bytes::copy_from_slice(packet)))
+                    .unwrap();
+                sender.ready().await.ok()?;
+                let response = sender.send_request(query).await.ok()?;
+                if response.status() != 200 {
+                    return None;
+                }
+                Some(response.into_body().collect().await.ok()?.to_bytes().to_vec())
+            }
+            Self::Doq { connection, .. } => {
+                let (mut sender, mut receiver) = connection.open_bi().await.ok()?;
+                sender.write_all(&frame(packet)).await.ok()?;
+                sender.finish().ok()?;
+                let all = receiver.read_to_end(70_000).await.ok()?;
+                all.get(2..).filter(|it| !it.is_empty()).map(<[u8]>::to_vec)
+            }
+        }
+    }
+}
+
+/// A message with its length before it (RFC 1035 section 4.2.2).
+pub(crate) fn frame(packet: &[u8]) -> Vec<u8> {
+    [&u16::try_from(packet.len()).unwrap().to_be_bytes(), packet].concat()
+}
+
+pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
+    let mut packet = vec![0; usize::from(stream.read_u16().await.ok()?)];
+    stream.read_exact(&mut packet).await.ok()?;
+    Some(packet)
+}
+
+async fn framed(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    packet: &[u8],
+) -> Option<Vec<u8>> {
+    stream.write_all(&frame(packet)).await.ok()?;
+    stream.flush().await.ok()?;
+    read_frame(stream).await
+}
+
+fn trusting(places: &Places, protocol: &[u8]) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = Arc::clone(places.roots.as_ref().expect("encrypted listeners have an authority"));
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut config = builder.unwrap().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config
+}
+
+async fn tls(places: &Places, to: SocketAddr, protocol: &[u8]) -> io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(to).await?;
+    stream.set_nodelay(true)?;
+    let connector = TlsConnector::from(Arc::new(trusting(places, protocol)));
+    connector.connect(ServerName::IpAddress(to.ip().into()), stream).await
+}
+
+async fn quic(places: &Places) -> Result<Connection, Box<dyn Error + Send + Sync>> {
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(trusting(places, b"doq"))?;
+    let endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let config = quinn::ClientConfig::new(Arc::new(crypto));
+    let connection = endpoint.connect_with(config, places.doq, "127.0.0.1")?.await?;
+    Ok(Connection::Doq { connection, _endpoint: endpoint })
+}
