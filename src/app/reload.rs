@@ -120,6 +120,7 @@ impl Reloader {
         self.live.resolvers.replace(&bootstrap(&config, &self.system))?;
         self.live.access.set_allow(&config.server.allow);
         self.live.access.set_rate(config.server.rate());
+        self.live.access.set_proxies(&config.server.proxy_protocol);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

@@ -191,6 +191,7 @@ impl Running {
         });
         let access = Arc::new(Access::new(&config.server.allow));
         access.set_rate(config.server.rate());
+        access.set_proxies(&config.server.proxy_protocol);
         let certificate = config.tls.source().map(|it| Certificate::load(&it)).transpose()?;
         let fronts = fronts(config, &access, certificate.clone(), metrics);
         let server = server::start(&fronts, Arc::clone(&proxy), runtime.handle())?;

@@ -87,6 +87,9 @@ pub struct Server {
     pub rate_limit: u32,
     /// Whether that holds for private and local networks as well.
     pub rate_limit_private: bool,
+    /// Proxies that say for whom they speak.
+    #[serde(with = "value::texts")]
+    pub proxy_protocol: Vec<Prefix>,
     /// Whether Firefox may turn to its own DNS over HTTPS.
     pub firefox_doh: bool,
     /// Whether Apple's devices may turn to iCloud Private Relay.
@@ -106,6 +109,7 @@ impl Default for Server {
             allow: Vec::new(),
             rate_limit: RateLimit::default().per_sec,
             rate_limit_private: RateLimit::default().everywhere,
+            proxy_protocol: Vec::new(),
             firefox_doh: false,
             private_relay: false,
         }

@@ -43,6 +43,7 @@ pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem>
     listen(config, document, &mut told);
     tls(config, document, &mut told);
     clients(config, document, &mut told);
+    proxies(config, document, &mut told);
     servers(config, document, &mut told);
     routes(config, document, &mut told);
     lifetimes(config, document, &mut told);
@@ -208,6 +209,19 @@ fn clients(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
                 &[Key("server"), Key("allow"), At(at)],
                 format!("`{prefix}` serves everybody on the Internet"),
                 "open resolvers are abused for attacks on others; name the networks of your clients",
+            ));
+        }
+    }
+}
+
+/// Whoever speaks for others can take every name it likes.
+fn proxies(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    for (at, prefix) in config.server.proxy_protocol.iter().enumerate() {
+        if prefix.bits() == 0 {
+            told.push(document.warning(
+                &[Key("server"), Key("proxy_protocol"), At(at)],
+                format!("`{prefix}` lets everybody say that he is somebody else"),
+                "name the addresses of your proxies",
             ));
         }
     }

@@ -257,6 +257,10 @@ fn what_is_probably_not_meant_is_warned_about() {
     );
     check("[server]\nallow = ['::/0']", "2:10: server.allow: `::/0` serves everybody");
     check(
+        "[server]\nproxy_protocol = ['0.0.0.0/0']",
+        "2:19: server.proxy_protocol: `0.0.0.0/0` lets everybody",
+    );
+    check(
         "[platform]\nallow = ['our-*.azurewebsites.net']",
         "2:10: platform.allow: anybody may register",
     );

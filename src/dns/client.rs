@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 /// A client as its front saw it. `policy::policy_of` turns it into a policy id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
-    /// Where the query came from, and where its response goes.
+    /// Where the query came from; where a proxy speaks for the client, what that says.
     pub address: SocketAddr,
     /// The address that was asked.
     pub local: IpAddr,

@@ -1,4 +1,4 @@
-//! Access control: which addresses are served. One check for every transport.
+//! Access control: which addresses are served, and which are proxies that speak for others. One check for every transport.
 
 use super::{interfaces, prefix::Prefix, rate::RateLimit};
 use arc_swap::{ArcSwap, Guard};
@@ -43,10 +43,11 @@ struct Sources {
     allow: Vec<Prefix>,
     home: Vec<Prefix>,
     rate: RateLimit,
+    proxies: Vec<Prefix>,
 }
 
 impl Access {
-    /// Serves the defaults, `allow`, and what the interfaces say right now.
+    /// Serves the defaults, `allow`, and what the interfaces say right now; knows no proxies.
     pub fn new(allow: &[Prefix]) -> Self {
         let access = Self::fixed(allow);
         access.refresh();
@@ -67,6 +68,11 @@ impl Access {
     /// Replaces what `[server] rate_limit` says.
     pub fn set_rate(&self, rate: RateLimit) {
         self.change(|it| it.rate = rate);
+    }
+
+    /// Replaces what `[server] proxy_protocol` says: who speaks for others, and has to say for whom.
+    pub fn set_proxies(&self, proxies: &[Prefix]) {
+        self.change(|it| it.proxies = proxies.to_vec());
     }
 
     /// Reads the interfaces again; keeps what was known where that fails.
@@ -90,8 +96,12 @@ impl Access {
     /// Serves nobody at all.
     #[cfg(test)]
     pub(super) fn nobody() -> Self {
-        let nobody =
-            Served { near: Ranges::default(), all: Ranges::default(), rate: RateLimit::default() };
+        let nobody = Served {
+            near: Ranges::default(),
+            all: Ranges::default(),
+            proxies: Ranges::default(),
+            rate: RateLimit::default(),
+        };
         Self { served: ArcSwap::from_pointee(nobody), sources: Mutex::default() }
     }
 
@@ -109,16 +119,18 @@ impl Sources {
     fn served(&self) -> Served {
         let near = Ranges::with(&self.home);
         let all = Ranges::with(self.allow.iter().chain(&self.home));
-        Served { near, all, rate: self.rate }
+        let proxies = Ranges::default().and(&self.proxies);
+        Served { near, all, proxies, rate: self.rate }
     }
 }
 
-/// Who is served, and how much.
+/// Who is served, and how much; and who speaks for others.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Served {
     /// Private and local networks and those that this host is part of.
     near: Ranges,
     all: Ranges,
+    proxies: Ranges,
     rate: RateLimit,
 }
 
@@ -156,6 +168,12 @@ impl Served {
         let holds = self.rate.per_sec > 0 && (standing != Standing::Near || self.rate.everywhere);
         holds.then_some(self.rate.per_sec)
     }
+
+    /// Whether whoever sends from there speaks for others.
+    #[inline]
+    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
+        !self.proxies.is_empty() && self.proxies.contains(address)
+    }
 }
 
 /// Ranges of addresses: first and last, in order, disjoint.
@@ -168,15 +186,24 @@ struct Ranges {
 impl Ranges {
     /// The ranges served by default, and these.
     fn with<'a>(prefixes: impl IntoIterator<Item = &'a Prefix>) -> Self {
-        let mut ipv4: Vec<_> = SERVED_IPV4.map(|(it, bits)| range_ipv4(it, bits)).into();
-        let mut ipv6: Vec<_> = SERVED_IPV6.map(|(it, bits)| range_ipv6(it, bits)).into();
+        let ipv4 = SERVED_IPV4.map(|(it, bits)| range_ipv4(it, bits)).into();
+        let ipv6 = SERVED_IPV6.map(|(it, bits)| range_ipv6(it, bits)).into();
+        Self { ipv4, ipv6 }.and(prefixes)
+    }
+
+    fn and<'a>(mut self, prefixes: impl IntoIterator<Item = &'a Prefix>) -> Self {
         for prefix in prefixes {
             match prefix.network() {
-                IpAddr::V4(it) => ipv4.push(range_ipv4(it, prefix.bits())),
-                IpAddr::V6(it) => ipv6.push(range_ipv6(it, prefix.bits())),
+                IpAddr::V4(it) => self.ipv4.push(range_ipv4(it, prefix.bits())),
+                IpAddr::V6(it) => self.ipv6.push(range_ipv6(it, prefix.bits())),
             }
         }
-        Self { ipv4: merged(ipv4), ipv6: merged(ipv6) }
+        Self { ipv4: merged(self.ipv4), ipv6: merged(self.ipv6) }
+    }
+
+    #[inline]
+    const fn is_empty(&self) -> bool {
+        self.ipv4.is_empty() && self.ipv6.is_empty()
     }
 
     #[inline]
@@ -326,6 +353,20 @@ mod tests {
         let admits = |it: &str| access.admits(it.parse().unwrap());
         assert!(!admits("203.0.113.1"));
         assert!(admits("198.51.100.1") && admits("2001:db8::1") && admits("127.0.0.1"));
+    }
+
+    #[test]
+    fn proxies_are_those_that_are_named() {
+        let access = Access::fixed(&[]);
+        let is_proxy = |it: &str| access.load().is_proxy(it.parse().unwrap());
+        assert!(!is_proxy("127.0.0.1"));
+        access.set_proxies(&prefixes(&["192.0.2.1", "2001:db8::/32"]));
+        assert!(is_proxy("192.0.2.1") && is_proxy("::ffff:192.0.2.1") && is_proxy("2001:db8::9"));
+        assert!(!is_proxy("192.0.2.2") && !is_proxy("127.0.0.1"));
+        // Speaking for others is no leave to ask for itself.
+        assert!(!access.admits("192.0.2.1".parse().unwrap()));
+        access.set_proxies(&[]);
+        assert!(!is_proxy("192.0.2.1"));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 mod access;
 mod activity;
 mod bind;
+mod carried;
 mod certificate;
 mod clock;
 mod connection;

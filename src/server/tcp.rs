@@ -1,6 +1,8 @@
 //! Accepting TCP connections, for DNS as it is, over TLS and over HTTPS, and how many there may be.
 
-use super::{clock, connection, front::Front, https, quota::client_key, stream::Stream, tls};
+use super::{
+    carried, clock, connection, front::Front, https, quota::client_key, stream::Stream, tls,
+};
 use crate::dns::{Client, Transport};
 use rustls::ServerConfig;
 use std::{
@@ -103,6 +105,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
+#[derive(Clone)]
 struct Acceptor {
     speech: Speech,
     front: Arc<Front>,
@@ -117,7 +120,10 @@ impl Acceptor {
         };
         let now = clock::now();
         let transport = self.speech.transport();
-        if transport != Transport::Tcp && !self.front.may_shake_hands(peer.ip(), now) {
+        let is_proxy = self.front.access.load().is_proxy(peer.ip());
+        // For whom a proxy speaks it has yet to say.
+        let shakes_hands = transport != Transport::Tcp && !is_proxy;
+        if shakes_hands && !self.front.may_shake_hands(peer.ip(), now) {
             return;
         }
         let Some((seat, evicted)) = self.table.open(peer.ip(), now) else {
@@ -129,24 +135,48 @@ impl Acceptor {
         // Without it, a pipelined answer may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let client = Client { address: peer, local: local.ip(), transport, keepalive: 0 };
-        let front = Arc::clone(&self.front);
-        match self.speech.clone() {
-            Speech::Dns => connections.spawn(async move {
-                connection::serve(Stream::Plain(stream), client, now, &front, &seat).await;
-            }),
-            // The handshake is part of the connection's own task: one that drags on keeps nobody else waiting.
-            Speech::Dot(config) => connections.spawn(async move {
-                if let Some(stream) = tls::accept(stream, &config, &front, &seat).await {
-                    let now = clock::now();
-                    connection::serve(Stream::Tls(stream), client, now, &front, &seat).await;
-                }
-            }),
-            Speech::Doh(config, http3) => connections.spawn(async move {
-                if let Some(stream) = tls::accept(stream, &config, &front, &seat).await {
-                    https::serve(stream, client, &front, seat, http3).await;
-                }
-            }),
+        // Header and handshake are part of the connection's own task: one that drags on keeps nobody else waiting.
+        connections.spawn(self.clone().serve(stream, client, (seat, now), is_proxy));
+    }
+
+    /// Serves one connection, opened at `now`, to its end.
+    async fn serve(
+        self,
+        mut stream: TcpStream,
+        mut client: Client,
+        (mut seat, now): (Seat, Instant),
+        mut is_proxy: bool,
+    ) {
+        let (front, by) = (&self.front, (&*self.front, &self.table));
+        let is_plain = matches!(self.speech, Speech::Dns);
+        if is_proxy && (is_plain || carried::is_outside(&stream).await) {
+            // On the heap, as all that only some connections need.
+            let taken = carried::take_over(&mut stream, client, seat, by, clock::now());
+            let Some(taken) = Box::pin(taken).await else { return };
+            (client, seat) = taken;
+            is_proxy = false;
+        }
+        let (config, http3) = match &self.speech {
+            Speech::Dns => {
+                let stream = Stream::Plain(stream);
+                return connection::serve(stream, client, now, front, &seat).await;
+            }
+            Speech::Dot(config) => (config, None),
+            Speech::Doh(config, http3) => (config, *http3),
         };
+        let Some(mut stream) = tls::accept(stream, config, front, &seat).await else { return };
+        if is_proxy {
+            let taken = carried::take_over(&mut stream, client, seat, by, clock::now());
+            let Some(taken) = Box::pin(taken).await else { return };
+            (client, seat) = taken;
+        }
+        match self.speech {
+            Speech::Doh(..) => Box::pin(https::serve(stream, client, front, seat, http3)).await,
+            _ => {
+                let stream = Stream::Tls(stream);
+                connection::serve(stream, client, clock::now(), front, &seat).await;
+            }
+        }
     }
 
     /// Takes in the connections whose handshake is done. Asks the kernel itself: what the runtime knows may be a moment old.

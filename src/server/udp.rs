@@ -4,6 +4,7 @@
 //! once is copied and goes to [`dispatch`], on the asynchronous side.
 
 use super::{
+    carried::Header,
     clock,
     front::{Front, Outcome, Received},
     quota::Permit,
@@ -97,6 +98,8 @@ impl Socket {
 pub(super) struct Deferred {
     packet: Box<[u8]>,
     client: Client,
+    /// Where the response goes: to the client, or to the proxy that speaks for it.
+    peer: SocketAddr,
     source: Option<Source>,
     received: Instant,
     socket: Arc<Socket>,
@@ -155,7 +158,7 @@ impl Worker {
         let mut queries = 0;
         batch.respond(|datagram, out| {
             queries += 1;
-            let client = Client {
+            let mut client = Client {
                 address: datagram.peer,
                 local: datagram.local,
                 transport: Transport::Udp,
@@ -165,11 +168,20 @@ impl Worker {
                 self.front.metrics.here().dropped_silent.bump();
                 return false;
             }
-            match self.front.answer(&served, datagram.received, &client, now, out) {
+            let mut received = datagram.received;
+            if served.is_proxy(datagram.peer.ip()) {
+                let Some(header) = Header::read(received.packet) else {
+                    self.front.metrics.here().dropped_proxy.bump();
+                    return false;
+                };
+                header.apply(&mut client);
+                received.packet = &received.packet[header.len..];
+            }
+            match self.front.answer(&served, received, &client, now, out) {
                 Outcome::Answered | Outcome::Refused => true,
                 Outcome::Dropped => false,
                 Outcome::Later => {
-                    self.defer(&datagram, client, now);
+                    self.defer(&Datagram { received, ..datagram }, client, now);
                     false
                 }
             }
@@ -192,6 +204,7 @@ impl Worker {
         let deferred = Deferred {
             packet: datagram.received.packet.into(),
             client,
+            peer: datagram.peer,
             source: datagram.source,
             received: now,
             socket: Arc::clone(&self.socket),
@@ -216,12 +229,12 @@ pub(super) async fn dispatch(front: Arc<Front>, mut queue: mpsc::Receiver<Deferr
 }
 
 async fn finish(front: Arc<Front>, deferred: Deferred) {
-    let Deferred { packet, client, source, received, socket, permit } = deferred;
+    let Deferred { packet, client, peer, source, received, socket, permit } = deferred;
     let mut out = Vec::with_capacity(RESPONSE_LEN_USUAL);
     let outcome = front.answer_later(&packet, &client, received, &mut out).await;
     if matches!(outcome, Outcome::Answered | Outcome::Refused) {
         let counters = front.metrics.here();
-        match kernel::send_from(&socket.inner, &out, client.address, source) {
+        match kernel::send_from(&socket.inner, &out, peer, source) {
             Ok(()) => counters.responses.bump(),
             Err(_) => counters.send_failed.bump(),
         }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod bind;
+mod carried;
 mod http3;
 mod limits;
 mod quic;
@@ -89,6 +90,7 @@ impl Rig {
         let it = self.metrics.totals();
         let dropped = it.dropped_silent
             + it.dropped_policy
+            + it.dropped_proxy
             + it.dropped_overflow
             + it.dropped_refused
             + it.rate_dropped

@@ -12,7 +12,7 @@ use rustls::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub(super) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A client's side of TLS that trusts this certificate alone and speaks `protocol`.
 pub(super) fn client(certificate: &Certificate, protocol: &[u8]) -> Arc<ClientConfig> {
@@ -37,7 +37,7 @@ impl Rig {
     }
 
     /// A TCP connection to an encrypted listener.
-    fn bare(&self, transport: Transport) -> TcpStream {
+    pub(super) fn bare(&self, transport: Transport) -> TcpStream {
         let stream = TcpStream::connect(self.encrypted(transport)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -45,9 +45,13 @@ impl Rig {
     }
 
     fn secure(&self, transport: Transport, protocol: &[u8]) -> Tls {
+        self.secure_over(self.bare(transport), protocol)
+    }
+
+    pub(super) fn secure_over(&self, stream: TcpStream, protocol: &[u8]) -> Tls {
         let config = client(&self.certificate, protocol);
         let session = ClientConnection::new(config, localhost()).unwrap();
-        StreamOwned::new(session, self.bare(transport))
+        StreamOwned::new(session, stream)
     }
 
     fn tls(&self) -> Tls {
@@ -60,13 +64,13 @@ impl Rig {
     }
 }
 
-fn get(stream: &mut Tls, id: u16, name: &str) {
+pub(super) fn get(stream: &mut Tls, id: u16, name: &str) {
     let query = BASE64URL_NOPAD.encode(&query(id, name));
     write!(stream, "GET /dns-query?dns={query} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
 }
 
 /// Status and body of an HTTP response.
-fn response(stream: &mut Tls) -> (u16, Vec<u8>) {
+pub(super) fn response(stream: &mut Tls) -> (u16, Vec<u8>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut octet = [0];
