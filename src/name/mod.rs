@@ -10,7 +10,7 @@ pub use idn::{to_ascii, to_unicode};
 pub use suffix::{is_delegated, public_suffix, registrable};
 pub use text::{NameError, refang};
 
-use std::{fmt, hash};
+use std::{cmp::Ordering, fmt, hash};
 
 /// Longest wire form of a name, in octets (RFC 1035 section 2.3.4).
 pub const WIRE_LEN_MAX: usize = 255;
@@ -69,6 +69,42 @@ impl Name {
     /// The labels from left to right, without the root label.
     pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
         labels(self.wire())
+    }
+
+    /// How many labels it has, without the root label.
+    pub fn label_count(&self) -> usize {
+        self.labels().count()
+    }
+
+    /// The wire form without the first `labels` labels; that of the root where there are no more.
+    pub fn without(&self, labels: usize) -> &[u8] {
+        let skipped: usize = self.labels().take(labels).map(|it| 1 + it.len()).sum();
+        &self.wire()[skipped..]
+    }
+
+    /// The ancestor with so many labels; the name itself where it has no more.
+    pub fn ancestor(&self, labels: usize) -> Self {
+        let skipped = self.label_count().saturating_sub(labels);
+        Self::read(self.without(skipped)).map_or(Self::ROOT, |it| it.0)
+    }
+
+    /// Whether it is `zone` or stands under it.
+    pub fn is_within(&self, zone: &Self) -> bool {
+        let skipped = self.label_count().checked_sub(zone.label_count());
+        skipped.is_some_and(|it| self.without(it) == zone.wire())
+    }
+
+    /// The name of the wildcard right under it; `None` where that is too long.
+    pub fn wildcard(&self) -> Option<Self> {
+        let wire = [b"\x01*", self.wire()].concat();
+        Self::read(&wire).map(|it| it.0)
+    }
+
+    /// The canonical order (RFC 4034 section 6.1): label by label from the right.
+    pub fn canonical_cmp(&self, other: &Self) -> Ordering {
+        let labels = |it: &Self| it.labels().map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let (ours, others) = (labels(self), labels(other));
+        ours.iter().rev().cmp(others.iter().rev())
     }
 
     /// Presentation form in lower case without the trailing dot; every octet outside `a-z 0-9 - _` is written `\DDD`,
@@ -158,6 +194,42 @@ mod tests {
         .chain([0])
         .collect();
         assert!(Name::read(&long).is_none());
+    }
+
+    #[test]
+    fn names_know_their_place_in_the_tree() {
+        let name = |text: &str| Name::parse(text).unwrap();
+        let www = name("www.example.com");
+        assert_eq!((www.label_count(), Name::ROOT.label_count()), (3, 0));
+        assert_eq!(www.ancestor(2), name("example.com"));
+        assert_eq!((www.ancestor(0), www.ancestor(9)), (Name::ROOT, www.clone()));
+        assert_eq!(www.without(9), b"\0");
+        for (zone, expected) in
+            [("example.com", true), ("www.example.com", true), ("ample.com", false), ("", true)]
+        {
+            let zone = if zone.is_empty() { Name::ROOT } else { name(zone) };
+            assert_eq!(www.is_within(&zone), expected, "{zone}");
+        }
+        assert!(!name("com").is_within(&www));
+        assert_eq!(name("com").wildcard().unwrap().text(), "\\042.com");
+    }
+
+    #[test]
+    fn names_sort_as_rfc_4034_says() {
+        let order: Vec<Name> = [
+            b"\x07example\0".as_slice(),
+            b"\x01a\x07example\0",
+            b"\x08yljkjljk\x01a\x07example\0",
+            b"\x01Z\x01a\x07example\0",
+            b"\x04zABC\x01a\x07EXAMPLE\0",
+            b"\x01z\x07example\0",
+            b"\x01\x01\x01z\x07example\0",
+            b"\x01*\x01z\x07example\0",
+            b"\x01\xc8\x01z\x07example\0",
+        ]
+        .map(|it| Name::read(it).unwrap().0)
+        .into();
+        assert!(order.is_sorted_by(|a, b| a.canonical_cmp(b).is_lt()));
     }
 
     #[test]
