@@ -1,12 +1,12 @@
 //! `Answer`: a response in wire form as the cache keeps it, without ID, without OPT.
 
 use super::{
-    Ede, Query, Rcode, class,
+    Ede, Query, Rcode, chain, class,
     intake::{self, Intake},
     names,
     rdata::Entry,
     rtype,
-    wire::{HEADER_LEN, Header, flag},
+    wire::{HEADER_LEN, Header, flag, u16_at},
 };
 use crate::name::Name;
 use std::{net::IpAddr, ops::RangeInclusive};
@@ -167,6 +167,50 @@ impl Answer {
         self.lifetime_secs = self.lifetime_secs.map(|it| it.clamp(min, max));
     }
 
+    /// Makes it an answer that is served once and not kept.
+    pub fn forget_lifetime(&mut self) {
+        self.lifetime_secs = None;
+    }
+
+    /// Says whether the answer is authentic (AD).
+    pub fn set_authentic(&mut self, authentic: bool) {
+        let low = flag::AD as u8;
+        self.octets[3] = if authentic { self.octets[3] | low } else { self.octets[3] & !low };
+    }
+
+    /// Takes out the records that only who asks with DO may get: RRSIG, NSEC and NSEC3 that were not asked for
+    /// (RFC 4035 section 3.2.1). What it cannot rewrite stays as it is.
+    pub fn strip_dnssec(&mut self) {
+        let qtype = u16_at(&self.octets, usize::from(self.question_end) - 4);
+        let is_dnssec = |it: &Entry| {
+            matches!(it.rtype, rtype::RRSIG | rtype::NSEC | rtype::NSEC3) && Some(it.rtype) != qtype
+        };
+        if self.all_entries().any(|it| is_dnssec(&it)) {
+            let kept = |_: usize, it: &Entry| !is_dnssec(it);
+            let end = usize::from(self.question_end);
+            let rest = chain::with_only(self.message(), &self.header(), end, kept);
+            if let Some(made) = rest.and_then(|(octets, _)| self.with_message(octets)) {
+                *self = made;
+            }
+        }
+    }
+
+    /// The same answer with another message, whose question stands where this one's does.
+    fn with_message(&self, mut octets: Vec<u8>) -> Option<Self> {
+        let message_len = u16::try_from(octets.len()).ok()?;
+        let (mut ttls, mut at) = (Vec::new(), usize::from(self.question_end));
+        for _ in 0..Header::read(&octets)?.records() {
+            let entry = Entry::read(&octets, at)?;
+            at = entry.end();
+            ttls.push(u16::try_from(entry.ttl_at()).ok()?);
+        }
+        let tail = usize::from(self.message_len) + 2 * usize::from(self.ttls);
+        ttls.iter().for_each(|it| octets.extend_from_slice(&it.to_be_bytes()));
+        octets.extend_from_slice(&self.octets[tail..]);
+        let ttls = u16::try_from(ttls.len()).ok()?;
+        Some(Self { octets: octets.into_boxed_slice(), message_len, ttls, ..self.clone() })
+    }
+
     /// The response code.
     pub const fn rcode(&self) -> Rcode {
         self.rcode
@@ -259,13 +303,18 @@ impl Answer {
         offsets.iter().map(|it| usize::from(u16::from_be_bytes(*it)))
     }
 
-    fn header(&self) -> Header {
+    pub(super) fn header(&self) -> Header {
         Header::read(&self.octets).expect("every answer starts with a header")
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.all_entries().take(usize::from(self.header().answers))
+    }
+
+    /// The records of all sections.
+    fn all_entries(&self) -> impl Iterator<Item = Entry> {
         let mut at = usize::from(self.question_end);
-        (0..self.header().answers).map_while(move |_| {
+        (0..self.header().records()).map_while(move |_| {
             let entry = Entry::read(self.message(), at)?;
             at = entry.end();
             Some(entry)

@@ -100,27 +100,32 @@ fn is_above(ancestor: &Name, name: &Name) -> bool {
     skipped.is_some_and(|it| name.labels().skip(it).eq(ancestor.labels()))
 }
 
-/// The message with only the answers that are `kept`. Names are written out in full, since what they pointed at may be gone.
+/// The message with only the records that are `kept`, told by their place among all and what they are. Names are written out in
+/// full, since what they pointed at may be gone.
 ///
 /// `None` where it grows past the size of a message.
-pub(super) fn without_strays(
+pub(super) fn with_only(
     message: &[u8],
     header: &Header,
     question_end: usize,
-    kept: &[bool],
+    kept: impl Fn(usize, &Entry) -> bool,
 ) -> Option<(Vec<u8>, Header)> {
     let mut octets = Vec::with_capacity(message.len() * 2);
     octets.extend_from_slice(message.get(..question_end)?);
-    let mut at = question_end;
-    for index in 0..header.records() {
-        let entry = Entry::read(message, at)?;
-        at = entry.end();
-        if kept.get(index) != Some(&false) {
-            write(message, &entry, &mut octets)?;
+    let (mut at, mut index) = (question_end, 0);
+    let mut header = *header;
+    for count in [&mut header.answers, &mut header.authorities, &mut header.additionals] {
+        for _ in 0..*count {
+            let entry = Entry::read(message, at)?;
+            at = entry.end();
+            if kept(index, &entry) {
+                write(message, &entry, &mut octets)?;
+            } else {
+                *count -= 1;
+            }
+            index += 1;
         }
     }
-    let answers = u16::try_from(kept.iter().filter(|it| **it).count()).ok()?;
-    let header = Header { answers, ..*header };
     octets[..HEADER_LEN].copy_from_slice(&header.octets());
     (octets.len() <= usize::from(u16::MAX)).then_some((octets, header))
 }

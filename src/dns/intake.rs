@@ -78,8 +78,11 @@ pub(super) fn read<'a>(
     let mut header = Header { additionals, ..header };
     let Question { name, qclass, .. } = *question;
     if let Some(kept) = chain::strays(&octets, question_end, header.answers, name, qclass) {
-        (octets, header) = chain::without_strays(&octets, &header, question_end, &kept)
-            .ok_or(BadReply::Malformed)?;
+        let stays = |index: usize, _: &Entry| kept.get(index) != Some(&false);
+        (octets, header) =
+            chain::with_only(&octets, &header, question_end, stays).ok_or(BadReply::Malformed)?;
+        // What has been edited is nobody's authentic word.
+        header.flags &= !flag::AD;
         walk = Walk::new(&header, question.qtype).ok_or(BadReply::Malformed)?;
         walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
     }

@@ -16,6 +16,7 @@ mod outgoing;
 mod query;
 mod rdata;
 mod reply;
+mod rrset;
 #[cfg(test)]
 mod sample;
 mod wire;
@@ -30,4 +31,5 @@ pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN};
 pub use outgoing::Outgoing;
 pub use query::{Edns, Query, Rejected, udp_limit};
 pub use reply::{Ede, Reply};
+pub use rrset::{RRSETS_MAX, RrSet, RrSets, Signature};
 pub use wire::{Rcode, class, rtype};

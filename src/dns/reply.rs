@@ -37,7 +37,14 @@ impl Ede<'_> {
     pub const OTHER: u16 = 0;
     pub const STALE_ANSWER: u16 = 3;
     pub const FORGED_ANSWER: u16 = 4;
+    pub const DNSSEC_INDETERMINATE: u16 = 5;
     pub const DNSSEC_BOGUS: u16 = 6;
+    pub const SIGNATURE_EXPIRED: u16 = 7;
+    pub const SIGNATURE_NOT_YET_VALID: u16 = 8;
+    pub const DNSKEY_MISSING: u16 = 9;
+    pub const RRSIGS_MISSING: u16 = 10;
+    pub const NO_ZONE_KEY_BIT_SET: u16 = 11;
+    pub const NSEC_MISSING: u16 = 12;
     pub const CACHED_ERROR: u16 = 13;
     pub const NOT_READY: u16 = 14;
     pub const BLOCKED: u16 = 15;
@@ -61,8 +68,8 @@ impl Reply<'_> {
     /// TC as well (RFC 8914 section 3). The limit is taken to hold header, question and OPT, as 512 octets do.
     ///
     /// Flags: RD and CD as asked; RA, because recursion is on offer; AA never, because an answer from a forwarder's cache is
-    /// not the authority's own word; AD when the upstream set it and the client can read it (AD or DO in the query,
-    /// RFC 6840 section 5.8). An extended rcode goes to a client without EDNS as SERVFAIL: its lower bits would say something else.
+    /// not the authority's own word; AD when the answer has it and the client can read it (AD or DO in the query,
+    /// RFC 6840 section 5.8), and never on a stale answer, whose signatures may be over. An extended rcode goes to a client without EDNS as SERVFAIL: its lower bits would say something else.
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
         let (answer, query) = (self.answer, self.query);
@@ -76,7 +83,7 @@ impl Reply<'_> {
         let Some(header) = out.first_chunk_mut::<HEADER_LEN>() else { return };
         [header[0], header[1]] = query.id.to_be_bytes();
         let mut flags = u16::from_be_bytes([header[2], header[3]]);
-        if !(query.ad || query.dnssec_ok()) {
+        if !(query.ad || query.dnssec_ok()) || self.ttl_secs_override.is_some() {
             flags &= !flag::AD;
         }
         flags |= if query.rd { flag::RD } else { 0 } | if query.cd { flag::CD } else { 0 };
@@ -208,6 +215,10 @@ mod tests {
         check(flag::AD, 0, Some(0), 0);
         check(flag::AD, 0, Some(0x8000), flag::AD);
         check(0, flag::AD, Some(0x8000), 0);
+        let stale = write(&answer(sample(flag::AD)), &packet(flag::AD, None), |it| {
+            it.ttl_secs_override = Some(30);
+        });
+        assert_eq!(flags(&stale), FIXED, "stale answers are not authentic");
     }
 
     #[test]
