@@ -1,5 +1,6 @@
 //! Judging the certificates of upstreams, also on a board whose clock has not been set yet.
 
+use super::clock::UNIX_TIME_MIN;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -17,14 +18,11 @@ use std::{
     time::Duration,
 };
 
-/// No clock that is right shows an earlier time: 1 November 2026 in Unix seconds. Moves on with releases.
-const CLOCK_MIN_SECS: u64 = 1_793_491_200;
-
 /// How often the moment is moved on to suit a chain whose certificates begin at different times.
 const MOVES_MAX: usize = 8;
 
 /// Judges as usual while the clock can be right. While it cannot, a certificate may begin later than the clock says, since nobody knows
-/// how late it is; what ended before [`CLOCK_MIN_SECS`] has ended all the same. A board without a battery so finds its NTP server.
+/// how late it is; what ended before [`UNIX_TIME_MIN`] has ended all the same. A board without a battery so finds its NTP server.
 #[derive(Debug)]
 pub(super) struct Judge {
     usual: Arc<WebPkiServerVerifier>,
@@ -53,7 +51,7 @@ impl ServerCertVerifier for Judge {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let judge = |now| self.usual.verify_server_cert(own, others, name, ocsp, now);
-        let earliest = UnixTime::since_unix_epoch(Duration::from_secs(CLOCK_MIN_SECS));
+        let earliest = UnixTime::since_unix_epoch(Duration::from_secs(UNIX_TIME_MIN));
         if now >= earliest {
             return judge(now);
         }

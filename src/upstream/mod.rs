@@ -40,6 +40,7 @@ mod trust;
 mod url;
 
 pub(crate) use carrier::Carrier;
+pub use clock::unix_time;
 pub use exchange::Exchange;
 pub use names::{LOOKUPS_MAX, NAMES_MAX, Names};
 pub use pool::{ServerState, SetError, Strategy, UnknownStrategy, Upstreams};
