@@ -18,7 +18,7 @@
 //!
 //! Parts stand on floors; each uses lower floors only, and a test holds the code to it. From the ground up: [`name`] and
 //! [`metrics`]; [`dns`] and [`verdict`]; [`list`], [`lookalike`] and [`platform`]; [`policy`], [`cache`],
-//! [`upstream`], [`event`] and [`seen`]; [`proxy`] and [`hunt`]; [`server`]; [`config`]; [`app`]; [`cli`]. `ARCHITECTURE.md` draws them and gives the
+//! [`upstream`], [`event`] and [`seen`]; [`dnssec`]; [`proxy`] and [`hunt`]; [`server`]; [`config`]; [`app`]; [`cli`]. `ARCHITECTURE.md` draws them and gives the
 //! reasons.
 
 pub mod app;
@@ -26,6 +26,7 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod dns;
+pub mod dnssec;
 pub mod event;
 pub mod hunt;
 pub mod list;
