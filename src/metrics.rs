@@ -143,6 +143,12 @@ counters! {
     stale_answers: "Responses with an answer past its lifetime, because no upstream gave a better one.",
     prefetches: "Answers asked for again shortly before they expire.",
     failures_remembered: "Failures to get an answer that were remembered for a moment.",
+    dnssec_secure: "Answers validated and found authentic.",
+    dnssec_insecure: "Answers validated and found to be from zones without signatures.",
+    dnssec_bogus: "Answers validated and refused, because their signatures are missing or wrong.",
+    dnssec_unreachable: "Answers that could not be validated, because the keys of a zone could not be asked.",
+    dnssec_waiting: "Answers passed without validation, because the clock is not set.",
+    dns64_made: "Answers with IPv6 addresses made of IPv4 ones.",
     forwarding_loops: "Queries of ours that came back.",
 }
 

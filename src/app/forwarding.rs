@@ -3,8 +3,9 @@
 use super::system::HostSystem;
 use crate::{
     config::Config,
-    name::Name,
-    proxy::{Bypass, Caching, Plan, Route, private_reverse_zones},
+    dnssec::Anchors,
+    name::{Name, NameError},
+    proxy::{Bypass, Caching, Dnssec, Plan, Route, private_reverse_zones},
     upstream::{Trust, Url},
 };
 use anyhow::Context as _;
@@ -26,7 +27,31 @@ pub(super) struct Forwarding {
 /// No upstream is there.
 pub(super) fn forwarding(config: &Config, system: &HostSystem) -> anyhow::Result<Forwarding> {
     let servers = system.servers(config)?;
-    Ok(plan(config, servers, system.resolvers(), &system.search_domains()))
+    let mut forwarding = plan(config, servers, system.resolvers(), &system.search_domains());
+    forwarding.plan.dnssec = dnssec(config)?;
+    Ok(forwarding)
+}
+
+/// How the configuration wants answers validated.
+///
+/// # Errors
+/// The file of trust anchors cannot be used.
+fn dnssec(config: &Config) -> anyhow::Result<Option<Dnssec>> {
+    let wanted = &config.dnssec;
+    if !wanted.validate {
+        return Ok(None);
+    }
+    let file = &wanted.trust_anchors;
+    let anchors = if file.as_os_str().is_empty() {
+        Anchors::root()
+    } else {
+        Anchors::of_file(file).context("`[dnssec] trust_anchors`")?
+    };
+    let negative_anchors = wanted.negative_anchors.iter().map(|it| Name::parse(it));
+    let negative_anchors = negative_anchors
+        .collect::<Result<_, NameError>>()
+        .context("`[dnssec] negative_anchors`")?;
+    Ok(Some(Dnssec { anchors, negative_anchors }))
 }
 
 /// Who looks up the names of upstreams: the configured servers, else the host's resolvers. Nobody, where there are none; the log then
@@ -102,7 +127,8 @@ fn plan(config: &Config, servers: Vec<Url>, resolvers: &[Url], search: &[String]
         stale: config.cache.stale,
         prefetch: config.cache.prefetch,
     };
-    Forwarding { plan: Plan { servers, routes, bypass, caching }, explicit, warnings }
+    let plan = Plan { servers, routes, bypass, caching, dnssec: None };
+    Forwarding { plan, explicit, warnings }
 }
 
 /// Whether a name is a domain or stands under it.

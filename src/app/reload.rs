@@ -189,9 +189,8 @@ pub(super) fn watch_files(watched: &mut Watched, config: &Config) {
     if let Some(CertificateSource::Files { certificate, key }) = config.tls.source() {
         watched.add([certificate, key]);
     }
-    if !config.upstream.ca.as_os_str().is_empty() {
-        watched.add([config.upstream.ca.clone()]);
-    }
+    let named = [&config.upstream.ca, &config.dnssec.trust_anchors];
+    watched.add(named.into_iter().filter(|it| !it.as_os_str().is_empty()).cloned());
 }
 
 /// Whether something changed that only a start takes up.

@@ -29,6 +29,8 @@ pub struct Config {
     pub tls: Tls,
     /// Whom it asks.
     pub upstream: Upstream,
+    /// Whether it validates their answers.
+    pub dnssec: Dnssec,
     /// How long it remembers answers.
     pub cache: Cache,
     /// Which domains look-alikes imitate.
@@ -175,6 +177,19 @@ pub struct Route {
     /// The servers.
     #[serde(with = "value::texts")]
     pub servers: Vec<Url>,
+}
+
+/// `[dnssec]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dnssec {
+    /// Whether answers are validated.
+    pub validate: bool,
+    /// Domains whose names are not, subdomains included.
+    #[serde(with = "value::texts")]
+    pub negative_anchors: Vec<Domain>,
+    /// A file with trust anchors in place of the root zone's, absolute or seen from the working folder; empty for none.
+    pub trust_anchors: PathBuf,
 }
 
 /// `[cache]`

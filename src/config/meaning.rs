@@ -30,7 +30,9 @@ pub(super) fn take_paths_from(config: &mut Config, folder: &Path) {
     for list in &mut config.lists {
         list.path = folder.join(&list.path);
     }
-    for path in [&mut config.tls.certificate, &mut config.tls.key, &mut config.upstream.ca] {
+    let tls = &mut config.tls;
+    let anchors = &mut config.dnssec.trust_anchors;
+    for path in [&mut tls.certificate, &mut tls.key, &mut config.upstream.ca, anchors] {
         if !path.as_os_str().is_empty() {
             *path = folder.join(&path);
         }
@@ -46,6 +48,7 @@ pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem>
     proxies(config, document, &mut told);
     servers(config, document, &mut told);
     routes(config, document, &mut told);
+    dnssec(config, document, &mut told);
     lifetimes(config, document, &mut told);
     thresholds(config, document, &mut told);
     protect(config, document, &mut told);
@@ -79,6 +82,7 @@ pub(super) fn unreadable_files(config: &Config, document: &Document<'_>) -> Vec<
         ("tls", "certificate", &config.tls.certificate),
         ("tls", "key", &config.tls.key),
         ("upstream", "ca", &config.upstream.ca),
+        ("dnssec", "trust_anchors", &config.dnssec.trust_anchors),
     ] {
         if !path.as_os_str().is_empty() {
             look(path, &[Key(section), Key(key)]);
@@ -294,6 +298,17 @@ fn own_platforms(config: &Config, document: &Document<'_>, told: &mut Vec<Proble
             }
         }
     }
+}
+
+fn dnssec(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    let domains = &config.dnssec.negative_anchors;
+    let key = [Key("dnssec"), Key("negative_anchors")];
+    if domains.len() > ROUTES_MAX {
+        let message = format!("there are {} domains; the limit is {ROUTES_MAX}", domains.len());
+        told.push(document.error(&key, message, ""));
+    }
+    let element = |at| key.into_iter().chain([At(at)]).collect();
+    repeated(domains.iter().enumerate(), element, document, told);
 }
 
 fn lifetimes(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {

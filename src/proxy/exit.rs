@@ -44,7 +44,7 @@ impl Exit<'_> {
         out: &mut Vec<u8>,
     ) {
         match (fetched, stale) {
-            (Fetched::Entry(entry), Some(stale)) if !fetch::is_useful(&entry.answer) => {
+            (Fetched::Entry(entry), Some(stale)) if fetch::gives_way(&entry.answer) => {
                 self.stale(stale, now, out)
             }
             (Fetched::Entry(entry), _) => self.fetched(&entry, now, out),
@@ -66,7 +66,7 @@ impl Exit<'_> {
             now,
             age_secs: entry.age_secs(now),
             ttl_secs_override: None,
-            ede: upstream_ede(&entry.answer),
+            ede: None,
             cached: true,
         };
         self.send(&entry.answer, &entry.facts, &manner, out);
@@ -78,7 +78,7 @@ impl Exit<'_> {
             now,
             age_secs: entry.age_secs(now),
             ttl_secs_override: None,
-            ede: upstream_ede(&entry.answer),
+            ede: None,
             cached: false,
         };
         self.send(&entry.answer, &entry.facts, &manner, out);
@@ -190,8 +190,4 @@ impl Proxy {
             Exit { proxy: self, policy: &policy, query, client, received, verdict: &verdict };
         exit.record(rcode, &Arc::default(), received, false);
     }
-}
-
-fn upstream_ede(answer: &Answer) -> Option<Ede<'_>> {
-    answer.ede().map(|(code, text)| Ede { code, text })
 }

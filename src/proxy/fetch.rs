@@ -75,7 +75,7 @@ impl Proxy {
     pub(super) async fn fetch(
         self: &Arc<Self>,
         query: &Query<'_>,
-        (ways, route): (&Ways, u16),
+        (ways, route): (&Arc<Ways>, u16),
         key: Key,
         stale: Option<&Entry>,
     ) -> Fetched {
@@ -103,7 +103,7 @@ impl Proxy {
 
     /// Asks again for an answer that is about to expire, and waits for nothing.
     #[cold]
-    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Ways, u16), key: Key) {
+    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Arc<Ways>, u16), key: Key) {
         if let Some(proxy) = self.me.upgrade() {
             self.metrics.here().prefetches.bump();
             let _outcome = proxy.join_fetch(query, ways, key);
@@ -114,11 +114,11 @@ impl Proxy {
     fn join_fetch(
         self: &Arc<Self>,
         query: &Query<'_>,
-        (ways, route): (&Ways, u16),
+        (ways, route): (&Arc<Ways>, u16),
         key: Key,
     ) -> Option<watch::Receiver<Outcome>> {
         let upstreams = Arc::clone(ways.set(route)?);
-        let caching = ways.caching;
+        let (ways, caching) = (Arc::clone(ways), ways.caching);
         let mut waiting = self.fetches.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = waiting.get(key.as_slice()) {
             self.metrics.here().merged.bump();
@@ -137,7 +137,7 @@ impl Proxy {
         let proxy = Arc::clone(self);
         let task = async move {
             let forget = Forget(&proxy.fetches, &key);
-            let forwarded = upstreams.forward(&ask).await;
+            let forwarded = proxy.forward(&ways, route, &upstreams, &ask).await;
             let now = tokio::time::Instant::now().into_std();
             let outcome = match forwarded {
                 Ok(it) => Ok(proxy.fetched(&key, it, caching, now)),
@@ -161,7 +161,7 @@ impl Proxy {
         let lifetime = lifetime(&answer);
         let facts = Arc::new(Facts::of(&answer, server));
         let entry = Arc::new(Entry::new(answer, facts, now, lifetime.unwrap_or(Duration::ZERO)));
-        if lifetime.is_some() && (is_useful(&entry.answer) || !self.rests(key, caching, now)) {
+        if lifetime.is_some() && (!gives_way(&entry.answer) || !self.rests(key, caching, now)) {
             self.answers.insert(key, Arc::clone(&entry));
         }
         entry
@@ -216,6 +216,12 @@ pub(super) fn ede(error: ForwardError, text: &str) -> Ede<'_> {
         ForwardError::Busy => Ede::OTHER,
     };
     Ede { code, text }
+}
+
+/// Whether a stale answer is better than this one. A failure is, unless it says that what the zone has now is bogus.
+pub(super) fn gives_way(answer: &Answer) -> bool {
+    let is_bogus = |code: u16| (Ede::DNSSEC_BOGUS..=Ede::NSEC_MISSING).contains(&code);
+    !is_useful(answer) && !answer.ede().is_some_and(|it| is_bogus(it.0))
 }
 
 /// Whether an answer tells the client something about the name, be it that it does not exist.

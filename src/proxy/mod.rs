@@ -10,6 +10,7 @@ mod router;
 mod rules;
 mod special;
 mod suffixes;
+mod vouched;
 
 use crate::{
     cache::{Answers, Entry, Key, Slot, Verdicts},
@@ -23,6 +24,7 @@ use crate::{
 };
 pub use router::{Caching, Plan, PlanError, Route, Router};
 pub use special::{Bypass, private_reverse_zones};
+pub use vouched::Dnssec;
 
 use arc_swap::ArcSwap;
 use exit::Exit;
@@ -98,6 +100,8 @@ pub struct Proxy {
     no_findings: Arc<Findings>,
     /// Whether a forwarding loop has been reported.
     loop_told: AtomicBool,
+    /// Whether a clock that cannot be right has been reported.
+    clock_told: AtomicBool,
 }
 
 impl Proxy {
@@ -121,6 +125,7 @@ impl Proxy {
             clock: parts.clock,
             clean: Arc::new(Verdict::PASS),
             loop_told: AtomicBool::new(false),
+            clock_told: AtomicBool::new(false),
             no_findings: Arc::new(Findings { valid_until: u64::MAX, ..Findings::default() }),
         })
     }

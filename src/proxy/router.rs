@@ -3,9 +3,11 @@
 use super::{
     special::{self, Bypass, Kind},
     suffixes::Suffixes,
+    vouched::{self, Dnssec},
 };
 use crate::{
     dns::{Client, Query},
+    dnssec::Validator,
     name::Name,
     upstream::{Exchange, SetError, Strategy, Upstreams, Url},
 };
@@ -30,6 +32,8 @@ pub struct Plan {
     pub bypass: Bypass,
     /// How long answers are kept.
     pub caching: Caching,
+    /// How answers about names without a route are validated; `None` for not at all.
+    pub dnssec: Option<Dnssec>,
 }
 
 /// How long answers are kept, and what is done when they are over.
@@ -79,9 +83,23 @@ pub struct Router {
     exchange: Arc<Exchange>,
     strategy: Strategy,
     ways: ArcSwap<Ways>,
-    /// The number of each set of servers that there has been. A number is never given to another set, for it keys answers
-    /// that outlive their set.
-    numbers: Mutex<HashMap<Vec<Url>, u16>>,
+    /// The number of each set of servers that there has been, with what was made of its answers. A number is never given to
+    /// another, for it keys answers that outlive their set.
+    numbers: Mutex<HashMap<Treated, u16>>,
+}
+
+/// A set of servers, and what is made of its answers.
+type Treated = (Vec<Url>, Care);
+
+/// What is made of answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Care {
+    /// They pass.
+    None,
+    /// They are validated.
+    Validated(Dnssec),
+    /// They pass, and the upstream does not validate them either.
+    Unchecked,
 }
 
 /// A plan, compiled.
@@ -91,6 +109,10 @@ pub(super) struct Ways {
     sets: Vec<(u16, Arc<Upstreams>)>,
     default: u16,
     pub(super) caching: Caching,
+    /// Validates answers of the default route.
+    validator: Option<Arc<Validator>>,
+    /// The route of names under negative trust anchors.
+    unchecked: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +145,8 @@ impl Router {
             sets: Vec::new(),
             default: HERE,
             caching: plan.caching,
+            validator: None,
+            unchecked: None,
         };
         let router = Self {
             exchange,
@@ -143,18 +167,48 @@ impl Router {
         let old = self.ways.load_full();
         let mut suffixes = Suffixes::new();
         special::enter(plan.bypass, &mut suffixes, Target::Special);
-        let all = std::iter::once(&plan.servers).chain(plan.routes.iter().map(|it| &it.servers));
-        let mut sets: Vec<(u16, &[Url])> =
-            all.map(|it| Ok((self.number(it)?, &it[..]))).collect::<Result<_, PlanError>>()?;
-        let default = sets[0].0;
-        for (route, (number, _)) in plan.routes.iter().zip(&sets[1..]) {
-            suffixes.insert(&route.suffix, Target::Set(*number));
+        let care = plan.dnssec.clone().map_or(Care::None, Care::Validated);
+        let default = self.number(&plan.servers, care)?;
+        let mut sets: Vec<(u16, &[Url])> = vec![(default, &plan.servers)];
+        for route in &plan.routes {
+            let number = self.number(&route.servers, Care::None)?;
+            sets.push((number, &route.servers));
+            suffixes.insert(&route.suffix, Target::Set(number));
+        }
+        let mut unchecked = None;
+        for domain in plan.dnssec.iter().flat_map(|it| &it.negative_anchors) {
+            // What has a way of its own is not validated anyway.
+            if suffixes.find(domain).is_none() {
+                let number = self.number(&plan.servers, Care::Unchecked)?;
+                unchecked = Some(number);
+                sets.push((number, &plan.servers));
+                suffixes.insert(domain, Target::Set(number));
+            }
         }
         sets.sort_unstable_by_key(|it| it.0);
         sets.dedup_by_key(|it| it.0);
-        let servers = sets.iter().map(|it| it.1.len()).sum();
-        let made = sets.into_iter().map(|(number, urls)| {
-            let set = match old.set(number) {
+        let sets = self.sets(&sets, &old)?;
+        let held = old.validator.as_ref();
+        let validator = plan.dnssec.as_ref().map(|it| vouched::validator(it, held));
+        let caching = plan.caching;
+        self.ways.store(Arc::new(Ways { suffixes, sets, default, caching, validator, unchecked }));
+        Ok(())
+    }
+
+    /// The sets of these numbers. Equal servers are one set, whether their answers are validated or not.
+    fn sets(
+        &self,
+        wanted: &[(u16, &[Url])],
+        old: &Ways,
+    ) -> Result<Vec<(u16, Arc<Upstreams>)>, SetError> {
+        let servers = wanted.iter().map(|it| it.1.len()).sum();
+        let mut made: Vec<(u16, Arc<Upstreams>)> = Vec::with_capacity(wanted.len());
+        for (number, urls) in wanted {
+            let equal = |it: &&(u16, Arc<Upstreams>)| it.1.urls() == *urls;
+            let held = old
+                .set(*number)
+                .or_else(|| made.iter().chain(&old.sets).find(equal).map(|it| &it.1));
+            let set = match held {
                 Some(set) => Arc::clone(set),
                 None => Arc::new(Upstreams::among(
                     Arc::clone(&self.exchange),
@@ -163,11 +217,9 @@ impl Router {
                     servers,
                 )?),
             };
-            Ok((number, set))
-        });
-        let sets = made.collect::<Result<_, SetError>>()?;
-        self.ways.store(Arc::new(Ways { suffixes, sets, default, caching: plan.caching }));
-        Ok(())
+            made.push((*number, set));
+        }
+        Ok(made)
     }
 
     /// Whom to ask about a name; `None` where nobody is to be asked.
@@ -200,13 +252,14 @@ impl Router {
         self.ways.load_full()
     }
 
-    fn number(&self, servers: &[Url]) -> Result<u16, PlanError> {
+    fn number(&self, servers: &[Url], care: Care) -> Result<u16, PlanError> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = numbers.get(servers) {
+        let set = (servers.to_vec(), care);
+        if let Some(number) = numbers.get(&set) {
             return Ok(*number);
         }
         let number = u16::try_from(numbers.len() + 1).map_err(|_| PlanError::Numbers)?;
-        numbers.insert(servers.to_vec(), number);
+        numbers.insert(set, number);
         Ok(number)
     }
 }
@@ -225,6 +278,21 @@ impl Ways {
         }
     }
 
+    /// Who validates the answers of a route.
+    pub(super) fn validator(&self, route: u16) -> Option<&Validator> {
+        self.validator.as_deref().filter(|_| route == self.default)
+    }
+
+    /// Whether nobody is to validate the answers of a route.
+    pub(super) fn is_unchecked(&self, route: u16) -> bool {
+        self.unchecked == Some(route)
+    }
+
+    /// Whether a name that an answer leads to is taken as it comes: it has a way of its own.
+    pub(super) fn is_exempt(&self, name: &Name) -> bool {
+        self.suffixes.find(name).is_some()
+    }
+
     /// The set with a number.
     pub(super) fn set(&self, number: u16) -> Option<&Arc<Upstreams>> {
         let at = self.sets.binary_search_by_key(&number, |it| it.0).ok()?;
@@ -241,7 +309,10 @@ impl fmt::Debug for Router {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::{Outgoing, class, rtype};
+    use crate::{
+        dns::{Outgoing, class, rtype},
+        dnssec::Anchors,
+    };
 
     fn urls(texts: &[&str]) -> Vec<Url> {
         texts.iter().map(|it| it.parse().unwrap()).collect()
@@ -330,6 +401,42 @@ mod tests {
 
         router.follow(&first).unwrap();
         assert_eq!((route("www.example"), route("corp.local")), (default, corp));
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_validated_have_numbers_of_their_own() {
+        let servers = &["192.0.2.1"][..];
+        let with = |negative: &[&str]| {
+            let negative_anchors = negative.iter().map(|it| Name::parse(it).unwrap()).collect();
+            let dnssec = Dnssec { anchors: Anchors::root(), negative_anchors };
+            Plan { dnssec: Some(dnssec), ..plan(servers, &[("corp.local", servers)]) }
+        };
+        let router = router(&plan(servers, &[("corp.local", servers)]));
+        let route = |name: &str| way(&router, name).route;
+        let plain = route("www.example");
+        assert_eq!(route("corp.local"), plain);
+
+        router.follow(&with(&["bad.example", "local", "x.corp.local"])).unwrap();
+        let (validated, unchecked) = (route("www.example"), route("a.bad.example"));
+        assert!(validated != plain && unchecked != plain && validated != unchecked);
+        assert_eq!((route("corp.local"), route("x.corp.local")), (plain, plain));
+        assert_eq!(route("printer.local"), HERE, "what is answered here stays so");
+        let ways = router.load_full();
+        assert!(ways.validator(validated).is_some() && !ways.is_unchecked(validated));
+        assert!(ways.validator(unchecked).is_none() && ways.is_unchecked(unchecked));
+        for (name, exempt) in
+            [("www.example", false), ("a.bad.example", true), ("corp.local", true)]
+        {
+            assert_eq!(ways.is_exempt(&Name::parse(name).unwrap()), exempt, "{name}");
+        }
+        let set = |number: u16| ways.set(number).map(Arc::as_ptr);
+        assert_eq!(set(validated), set(plain), "equal servers are one set");
+
+        // What other exceptions made of answers is not taken for what these make of them.
+        router.follow(&with(&[])).unwrap();
+        assert!(![plain, validated, unchecked].contains(&route("www.example")));
+        router.follow(&plan(servers, &[])).unwrap();
+        assert_eq!(route("www.example"), plain);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 mod access;
 mod check;
 mod config_check;
+mod dnssec;
 mod encrypted;
 mod events;
 mod faults;

@@ -12,6 +12,7 @@ mod ports;
 mod process;
 mod scripted;
 mod squint;
+mod tree;
 mod upstream;
 
 pub(crate) use authority::Authority;
@@ -26,4 +27,5 @@ pub(crate) use ports::free_port;
 pub(crate) use process::{Finished, Process, run, wait_until};
 pub(crate) use scripted::Scripted;
 pub(crate) use squint::{Data, Squint, binary, squint};
+pub(crate) use tree::Tree;
 pub(crate) use upstream::Gate;
