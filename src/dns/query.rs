@@ -1,7 +1,7 @@
 //! A client's query, parsed in place without allocation.
 
 use super::{
-    Cookie, Ede, Rcode,
+    Cookie, Ede, Rcode, class,
     opt::{self, Opt},
     rdata::Entry,
     rtype,
@@ -81,7 +81,8 @@ impl<'p> Query<'p> {
     ///   (RFC 6891 section 6.1.1), options that are cut short or of a wrong form, names that cannot be read: FORMERR. Other records
     ///   (TSIG, SIG(0)) are stepped over, wherever they stand: a forwarder does not judge them.
     /// - an EDNS version above 0, in an otherwise sound message: BADVERS; its options may have another form and are not read.
-    /// - types that no zone holds (OPT, TSIG, NXNAME, …): FORMERR, as RFC 9824 section 3.5 says of all of them;
+    /// - class 0 and NONE, which only updates have (RFC 2136 section 2.4): FORMERR.
+    /// - types that no zone holds (0, OPT, TSIG, NXNAME, …): FORMERR, as RFC 9824 section 3.5 says of all of them;
     ///   zone transfers: REFUSED, since they are no single response that could be forwarded.
     ///
     /// Octets after the last record are ignored, as Unbound and BIND do; so are AA, RA, Z and the rcode.
@@ -98,7 +99,8 @@ impl<'p> Query<'p> {
             edns,
         };
         if header.flags & flag::OPCODE != 0 {
-            return Err(reject(Rcode::NOTIMP, 0, None));
+            let (question_len, edns) = echoed(packet, &header).unwrap_or_default();
+            return Err(reject(Rcode::NOTIMP, question_len, edns));
         }
         if let Some(edns) = cookie_alone(packet, &header) {
             return Err(reject(Rcode::NOERROR, 0, Some(edns)));
@@ -121,6 +123,9 @@ impl<'p> Query<'p> {
             read_records(packet, HEADER_LEN + question_len, &header, qtype)
                 .map_err(|(rcode, edns)| reject(rcode, question_len as u16, edns))?
         };
+        if matches!(qclass, class::RESERVED | class::NONE) {
+            return Err(reject(Rcode::FORMERR, question_len as u16, edns));
+        }
         match qtype {
             rtype::AXFR | rtype::IXFR => {
                 return Err(reject(Rcode::REFUSED, question_len as u16, edns));
@@ -155,6 +160,16 @@ impl<'p> Query<'p> {
 pub fn udp_limit(query: &Query<'_>) -> usize {
     let stated = query.edns.map_or(opt::UDP_SIZE_MIN, |it| it.udp_size);
     usize::from(stated.clamp(opt::UDP_SIZE_MIN, opt::UDP_SIZE_MAX))
+}
+
+/// What of a message with another opcode looks like a query's: octets of its one question, and OPT.
+#[cold]
+fn echoed(packet: &[u8], header: &Header) -> Option<(u16, Option<Edns>)> {
+    let body = &packet[HEADER_LEN..];
+    let (_, len) = Name::read(body).filter(|_| header.questions == 1)?;
+    let (qtype, _qclass) = (u16_at(body, len)?, u16_at(body, len + 2)?);
+    let edns = read_records(packet, HEADER_LEN + len + 4, header, qtype).ok().flatten();
+    Some((len as u16 + 4, edns))
 }
 
 /// What comes with a cookie and no question.
@@ -244,7 +259,7 @@ impl Rejected {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{UDP_SIZE_MAX, class, sample::Sample};
+    use super::super::{UDP_SIZE_MAX, sample::Sample};
     use super::*;
 
     const NAME: &[u8] = b"\x03wWw\x07eXample\x00";
@@ -360,8 +375,14 @@ mod tests {
     fn headers_decide_first() {
         let formerr = |packet: Vec<u8>| check(&packet, Rcode::FORMERR, 0, false);
         for opcode in 1..16 {
-            check(&sample(opcode << 11).octets(), Rcode::NOTIMP, 0, false);
+            check(&sample(opcode << 11).octets(), Rcode::NOTIMP, QUESTION, false);
+            let with_opt = sample(opcode << 11).additional(b"\0", rtype::OPT, 0, b"");
+            check(&with_opt.octets(), Rcode::NOTIMP, QUESTION, true);
         }
+        // An update's records (RFC 2136 section 2), and a DSO message without question (RFC 8490 section 5.4).
+        let update = sample(0x2800).authority(b"\xc0\x0c", rtype::A, 60, &[192, 0, 2, 1]);
+        check(&update.octets(), Rcode::NOTIMP, QUESTION, false);
+        check(&sample(0x3000).counts(0, 0, 0, 0).octets()[..12], Rcode::NOTIMP, 0, false);
         check(&sample(0x2800).octets()[..12], Rcode::NOTIMP, 0, false);
         formerr(sample(0).counts(0, 0, 0, 0).octets());
         formerr(sample(0).counts(2, 0, 0, 0).octets());
@@ -393,6 +414,9 @@ mod tests {
         formerr(with(1, b"\0\0\x29\x10\0\0\0\0\0\0\x03\0\x03\0"), true);
         formerr(with(1, b"\0\0\x29\x10\0\0\0\0\0\0\x04\0\x03\0\x01"), true);
         formerr(with(2, &[OPT, b"\xff\0\x01"].concat()), true);
+        for qclass in [0, 254] {
+            formerr(Sample::new(0x1234, 0, NAME, rtype::A, qclass).octets(), false);
+        }
         // A name that points at itself; an address of three octets.
         formerr(with(1, b"\xc0\x1d\0\x10\0\x01\0\0\0\0\0\0"), false);
         formerr(with(1, b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x03abc"), false);

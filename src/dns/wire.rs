@@ -91,6 +91,7 @@ pub mod rtype {
     #![expect(missing_docs, reason = "each constant is named as the registry names it")]
     use std::borrow::Cow;
 
+    pub const RESERVED: u16 = 0;
     pub const A: u16 = 1;
     pub const NS: u16 = 2;
     pub const MD: u16 = 3;
@@ -152,7 +153,7 @@ pub mod rtype {
     /// and QTYPEs (RFC 6895 section 3.1) without ANY and the zone transfers.
     #[inline]
     pub const fn is_meta(rtype: u16) -> bool {
-        matches!(rtype, OPT | NXNAME..=TSIG | MAILB | MAILA)
+        matches!(rtype, RESERVED | OPT | NXNAME..=TSIG | MAILB | MAILA)
     }
 }
 
@@ -161,6 +162,7 @@ pub mod class {
     #![expect(missing_docs, reason = "each constant is named as the registry names it")]
     use std::borrow::Cow;
 
+    pub const RESERVED: u16 = 0;
     pub const IN: u16 = 1;
     pub const CH: u16 = 3;
     pub const HS: u16 = 4;

@@ -16,6 +16,10 @@ pub(super) fn refusal(query: &Query<'_>, way: Way) -> Option<Ede<'static>> {
         let text = "this server tells nothing of itself";
         return Some(Ede { code: Ede::NOT_SUPPORTED, text });
     }
+    if query.qclass == class::ANY {
+        let text = "class ANY is no class to look a name up in";
+        return Some(Ede { code: Ede::NOT_SUPPORTED, text });
+    }
     if !query.rd && way.special.is_none() {
         let text = "recursion is not desired, and this server has no names of its own";
         return Some(Ede { code: Ede::NOT_AUTHORITATIVE, text });

@@ -200,6 +200,7 @@ async fn queries_are_refused_by_rule_and_never_forwarded() {
         (typed("version.server", rtype::TXT, class::CH), 5, Some(21)),
         (typed("localhost", rtype::A, class::CH), 5, Some(21)),
         (typed("localhost", rtype::A, class::HS), 5, None),
+        (typed("www.example", rtype::A, class::ANY), 5, Some(21)),
         (norecurse(query("www.example")), 5, Some(20)),
         (norecurse(query("localhost")), 0, None),
         (norecurse(query("x.test")), 3, None),
