@@ -87,10 +87,9 @@ impl Exit<'_> {
     /// Sends an answer past its lifetime, because no upstream gave a better one.
     pub(super) fn stale(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
         self.proxy.metrics.here().stale_answers.bump();
-        let ede = Ede {
-            code: Ede::STALE_ANSWER,
-            text: "no upstream answered: this answer is past its time to live",
-        };
+        let missing = entry.answer.rcode() == Rcode::NXDOMAIN;
+        let code = if missing { Ede::STALE_NXDOMAIN_ANSWER } else { Ede::STALE_ANSWER };
+        let ede = Ede { code, text: "no upstream answered: this answer is past its time to live" };
         let manner = Manner {
             now,
             age_secs: 0,

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 /// Longest that a negative answer is kept (RFC 2308 section 5).
 const NEGATIVE_LIFETIME_MAX: Duration = Duration::from_secs(10_800);
 
-/// How long an upstream's SERVFAIL is kept (RFC 9520 section 3.2: between one second and five minutes).
+/// How long an upstream's SERVFAIL or refusal is kept (RFC 9520 section 3.2: between one second and five minutes).
 const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
 
 /// How long it is remembered that no upstream gave an answer: short, since what is broken is near and soon mended.
@@ -199,7 +199,7 @@ impl Proxy {
 
 /// How long an answer may be kept; `None` for not at all.
 fn lifetime(answer: &Answer) -> Option<Duration> {
-    if answer.rcode() == Rcode::SERVFAIL {
+    if !is_useful(answer) {
         return Some(FAILURE_LIFETIME);
     }
     let secs = answer.lifetime_secs().filter(|it| *it > 0)?;
