@@ -1,4 +1,4 @@
-//! Which records of an answer section belong to the question, and a message without those that do not.
+//! Which records of a message belong to the question, and a message without those that do not.
 
 use super::{
     class, names,
@@ -7,6 +7,7 @@ use super::{
     wire::{HEADER_LEN, Header, u16_at},
 };
 use crate::name::Name;
+use foldhash::HashSet;
 
 /// Most names of one chain of aliases. Resolvers follow half as many.
 const CHAIN_MAX: usize = 32;
@@ -14,31 +15,83 @@ const CHAIN_MAX: usize = 32;
 /// How often the section is read at most; once is enough where aliases stand before their targets, as they do.
 const PASSES_MAX: usize = 8;
 
-/// Which records of the answer section have an owner that the question leads to; `None` when all have.
-///
-/// Those are the name asked, what CNAME records lead to from there, and the owners of the DNAME records that made them, with
-/// their signatures. Whatever else an answer section holds was not asked for, and a cache that is told of it would have to
+/// Which records belong to the question; `None` when all do. A cache or client that is told of anything else would have to
 /// believe it (RFC 2181 section 5.4.1).
+///
+/// In the answer section those are at the name asked, where CNAME records lead to from there, and the DNAME records that made
+/// them, with their signatures. In the authority section, SOA, NS and DS of zones above one of these names, and the proofs of
+/// DNSSEC; in the additional section, what records before them name, such as the addresses of mail servers.
+///
+/// `at` is where the records start.
 pub(super) fn strays(
     message: &[u8],
     at: usize,
-    answers: u16,
+    header: &Header,
     name: &Name,
     qclass: u16,
 ) -> Option<Vec<bool>> {
-    if (0..answers).try_fold(at, |at, _| plain(message, at, qclass)).is_some() {
+    let answers = usize::from(header.answers);
+    let bare = header.authorities | header.additionals == 0;
+    if bare && (0..answers).try_fold(at, |at, _| plain(message, at, qclass)).is_some() {
         return None;
     }
     let mut chain = vec![name.clone()];
-    let mut kept = vec![false; usize::from(answers)];
+    let mut kept = vec![false; header.records()];
     for _ in 0..PASSES_MAX {
         let known = chain.len();
-        pass(message, at, qclass, &mut chain, &mut kept);
-        if chain.len() == known || !kept.contains(&false) {
+        pass(message, at, qclass, &mut chain, &mut kept[..answers]);
+        if chain.len() == known || !kept[..answers].contains(&false) {
             break;
         }
     }
+    if !bare {
+        around(message, at, header, qclass, &chain, &mut kept);
+    }
     kept.contains(&false).then_some(kept)
+}
+
+/// Judges the records beside the answers.
+fn around(
+    message: &[u8],
+    mut at: usize,
+    header: &Header,
+    qclass: u16,
+    chain: &[Name],
+    kept: &mut [bool],
+) {
+    let answers = usize::from(header.answers);
+    let authorities = answers + usize::from(header.authorities);
+    let mut named: HashSet<Name> = chain.iter().cloned().collect();
+    for (index, kept) in kept.iter_mut().enumerate() {
+        let Some(entry) = Entry::read(message, at) else { return };
+        at = entry.end();
+        if index >= answers && has_class(&entry, qclass) {
+            let Some(owner) = names::read(message, entry.owner) else { return };
+            *kept = if index < authorities {
+                is_authority(message, &entry, &owner, chain)
+            } else {
+                named.contains(&owner)
+            };
+        }
+        if *kept {
+            entry.each_target(message, |it| named.extend(names::read(message, it)));
+        }
+    }
+}
+
+/// Whether a record of the authority section says something of a zone above the names asked, or proves what is not there.
+fn is_authority(message: &[u8], entry: &Entry, owner: &Name, chain: &[Name]) -> bool {
+    let rtype = match entry.rtype {
+        rtype::RRSIG => u16_at(message, entry.rdata.start).unwrap_or_default(),
+        other => other,
+    };
+    match rtype {
+        rtype::NSEC | rtype::NSEC3 => true,
+        rtype::SOA | rtype::NS | rtype::DS => {
+            chain.iter().any(|it| owner == it || is_above(owner, it))
+        }
+        _ => false,
+    }
 }
 
 /// Steps over a record right at the question's name that leads to no other; `None` at any other record.
@@ -244,6 +297,112 @@ mod tests {
                 .answer(b"\xc0\x10", RRSIG, 60, &[0; 22])
                 .answer(WWW, A, 60, ADDRESS),
             &[("www.example", A)],
+        );
+    }
+
+    /// Owners and types of all that is left, section by section.
+    fn check_all(sample: Sample, qtype: u16, expected: [&[(&str, u16)]; 3]) {
+        let mut octets = sample.octets();
+        octets[25..27].copy_from_slice(&qtype.to_be_bytes());
+        let name = Name::parse("www.example").unwrap();
+        let answer = Answer::from_reply(&octets, 7, &name, qtype, class::IN).unwrap();
+        let message = answer.message();
+        let header = Header::read(message).unwrap();
+        let mut at = answer.head().len();
+        let counts = [header.answers, header.authorities, header.additionals];
+        let left = counts.map(|count| {
+            (0..count)
+                .map(|_| {
+                    let entry = Entry::read(message, at).unwrap();
+                    at = entry.end();
+                    (names::read(message, entry.owner).unwrap().text(), entry.rtype)
+                })
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(at, message.len());
+        let owned = |it: &(&str, u16)| (it.0.to_owned(), it.1);
+        assert_eq!(left, expected.map(|it| it.iter().map(owned).collect::<Vec<_>>()));
+    }
+
+    #[test]
+    fn authority_is_of_zones_above() {
+        use rtype::{A, CNAME, DS, NS, NSEC, NSEC3, RRSIG, SOA, TXT};
+        const SOA_DATA: &[u8] = &[0; 22];
+        let covers = |rtype: u16| [&rtype.to_be_bytes()[..], &[0; 20]].concat();
+        let nsec = b"\x01z\x07example\x00\x00\x01\x40".as_slice();
+        check_all(
+            sample()
+                .authority(b"\xc0\x10", SOA, 60, SOA_DATA)
+                .authority(b"\xc0\x10", RRSIG, 60, &covers(SOA))
+                .authority(b"\x01v\xc0\x10", NSEC, 60, nsec)
+                .authority(b"\x01v\xc0\x10", RRSIG, 60, &covers(NSEC))
+                .authority(b"\x03abc\xc0\x10", NSEC3, 60, b"\x01\0\0\0\0\0"),
+            A,
+            [
+                &[],
+                &[
+                    ("example", SOA),
+                    ("example", RRSIG),
+                    ("v.example", NSEC),
+                    ("v.example", RRSIG),
+                    ("abc.example", NSEC3),
+                ],
+                &[],
+            ],
+        );
+        check_all(
+            sample()
+                .answer(WWW, CNAME, 60, b"\x01b\x04test\0")
+                .authority(b"\x04test\0", NS, 60, b"\x02ns\x04evil\0")
+                .authority(b"\x04bank\0", NS, 60, b"\x02ns\x04evil\0")
+                .authority(b"\x03sub\xc0\x0c", NS, 60, b"\x02ns\x04evil\0")
+                .authority(b"\xc0\x10", A, 60, ADDRESS)
+                .authority(b"\0", SOA, 60, SOA_DATA)
+                .authority(WWW, DS, 60, &[0; 8])
+                .authority(b"\xc0\x10", TXT, 60, b"\x01x"),
+            A,
+            [&[("www.example", CNAME)], &[("test", NS), ("", SOA), ("www.example", DS)], &[]],
+        );
+    }
+
+    #[test]
+    fn additional_records_are_those_that_were_named() {
+        use rtype::{A, AAAA, HTTPS, MX, NS, RRSIG, SRV};
+        let covers = [&A.to_be_bytes()[..], &[0; 20]].concat();
+        check_all(
+            sample()
+                .answer(WWW, SRV, 60, b"\0\0\0\x64\x01\x85\x03dc1\xc0\x10")
+                .authority(b"\xc0\x10", NS, 60, b"\x02ns\xc0\x10")
+                .additional(b"\x03DC1\xc0\x10", A, 60, ADDRESS)
+                .additional(b"\x03dc1\xc0\x10", RRSIG, 60, &covers)
+                .additional(b"\x02ns\xc0\x10", AAAA, 60, &[1; 16])
+                .additional(b"\x04bank\xc0\x10", A, 60, ADDRESS),
+            SRV,
+            [
+                &[("www.example", SRV)],
+                &[("example", NS)],
+                &[("dc1.example", A), ("dc1.example", RRSIG), ("ns.example", AAAA)],
+            ],
+        );
+        check_all(
+            sample()
+                .answer(WWW, HTTPS, 60, b"\0\0\x03cdn\x04test\0")
+                .additional(b"\x03cdn\x04test\0", HTTPS, 60, b"\0\x01\0")
+                .additional(b"\xc0\x0c", A, 60, ADDRESS)
+                .additional(b"\x04test\0", A, 60, ADDRESS),
+            HTTPS,
+            [&[("www.example", HTTPS)], &[], &[("cdn.test", HTTPS), ("www.example", A)]],
+        );
+        // What only a record that goes has named goes as well.
+        check_all(
+            sample().answer(b"\x04bank\0", MX, 60, b"\0\x01\x02mx\xc0\x10").additional(
+                b"\x02mx\xc0\x10",
+                A,
+                60,
+                ADDRESS,
+            ),
+            MX,
+            [&[], &[], &[]],
         );
     }
 

@@ -75,14 +75,20 @@ pub(super) fn read<'a>(
             walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
         }
     }
+    if question_end == HEADER_LEN && additionals > 0 {
+        return Err(BadReply::Malformed);
+    }
     let mut header = Header { additionals, ..header };
     let Question { name, qclass, .. } = *question;
-    if let Some(kept) = chain::strays(&octets, question_end, header.answers, name, qclass) {
+    if let Some(kept) = chain::strays(&octets, question_end, &header, name, qclass) {
+        let (answers, authorities) = (header.answers, header.authorities);
         let stays = |index: usize, _: &Entry| kept.get(index) != Some(&false);
         (octets, header) =
             chain::with_only(&octets, &header, question_end, stays).ok_or(BadReply::Malformed)?;
-        // What has been edited is nobody's authentic word.
-        header.flags &= !flag::AD;
+        // What has been edited is nobody's authentic word; additional records never were (RFC 4035 section 3.2.3).
+        if (header.answers, header.authorities) != (answers, authorities) {
+            header.flags &= !flag::AD;
+        }
         walk = Walk::new(&header, question.qtype).ok_or(BadReply::Malformed)?;
         walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
     }
@@ -398,6 +404,15 @@ mod tests {
         assert_eq!(kept.octets[..2], [0, 0]);
 
         // In the middle, with names after it that point at each other and over it.
+        // The names are those of name servers: what nothing names is not kept.
+        let sample = |flags: u16| {
+            sample(flags).authority(PTR, rtype::NS, 60, b"\x01a\xc0\x0c").authority(
+                PTR,
+                rtype::NS,
+                60,
+                b"\x01b\x01a\xc0\x0c",
+            )
+        };
         let record = |sample: Sample, to: u16| {
             let name = [b"\x01b".as_slice(), &(0xc000 | to).to_be_bytes()].concat();
             sample.additional(b"\x01a\xc0\x0c", rtype::A, 1, ADDRESS).additional(
@@ -407,14 +422,17 @@ mod tests {
                 &[b"\0\x01".as_slice(), &name[2..]].concat(),
             )
         };
-        let start = 29;
+        let start = 29 + 16 + 18;
         let len = 11 + u16::try_from(opt.len()).unwrap();
         let middle = record(sample(QR).additional(b"\0", rtype::OPT, 0, opt), start + len).octets();
         let kept = intake(&middle).unwrap();
         let expected = record(sample(QR | flag::RA), start).octets();
         assert_eq!(kept.octets[2..], expected[2..]);
-        assert_eq!(kept.ttls, [start + 8, start + 18 + 8]);
-        assert_eq!(names::read(&kept.octets, 29 + 18).unwrap().text(), "b.a.www.example");
+        assert_eq!(kept.ttls, [29 + 6, 29 + 16 + 6, start + 8, start + 18 + 8]);
+        assert_eq!(
+            names::read(&kept.octets, usize::from(start) + 18).unwrap().text(),
+            "b.a.www.example"
+        );
 
         // A pointer into OPT has nothing to point at any more.
         let into = record(sample(QR).additional(b"\0", rtype::OPT, 0, opt), start).octets();

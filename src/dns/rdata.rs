@@ -83,6 +83,17 @@ impl Entry {
         shape.after.is_none_or(|it| it == left).then_some(())
     }
 
+    /// Calls `visit` with the place of each name in the RDATA that a client will look up next.
+    pub(super) fn each_target(&self, message: &[u8], mut visit: impl FnMut(usize)) {
+        match self.rtype {
+            // SvcPriority, then TargetName (RFC 9460 section 2.2); a sound one is not taken for granted.
+            rtype::SVCB | rtype::HTTPS if self.rdata.len() > 2 => visit(self.rdata.start + 2),
+            rtype::SOA | rtype::RP | rtype::MINFO | rtype::SIG | rtype::NXT => (),
+            // Where the RDATA does not fit its type, what has been seen of it was there all the same.
+            _ => drop(self.each_name(message, visit)),
+        }
+    }
+
     /// MINIMUM of a SOA record (RFC 2308 section 4): its last four octets.
     pub(super) fn soa_minimum(&self, message: &[u8]) -> Option<u32> {
         message.get(self.rdata.clone())?.last_chunk().map(|it| u32::from_be_bytes(*it))

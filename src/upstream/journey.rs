@@ -273,10 +273,11 @@ impl<'a> Journey<'a> {
     fn answer(&mut self, at: usize, answer: Answer, now: Instant) -> Option<Kept> {
         let until = now + SPARE_MAX;
         let kept = Kept { server: at, answer, until, case_lost: false };
-        if !matches!(
+        let failed = matches!(
             kept.answer.rcode(),
             Rcode::SERVFAIL | Rcode::REFUSED | Rcode::NOTIMP | Rcode::FORMERR
-        ) {
+        );
+        if !failed && !kept.answer.is_referral() {
             return Some(kept);
         }
         self.legs[at].out = false;

@@ -165,6 +165,24 @@ async fn a_failure_of_one_server_is_not_the_last_word() {
 }
 
 #[tokio::test]
+async fn a_server_that_only_refers_to_others_is_not_believed_before_them() {
+    let lame = Fake::start(|it| {
+        let mut reply = rcode(&it.packet, 0);
+        reply[9] = 1;
+        reply.extend(b"\xc0\x10\0\x02\0\x01\0\0\0\x3c\0\x05\x02ns\xc0\x10");
+        vec![Said::Now(reply)]
+    })
+    .await;
+    let good = Fake::start(|it| vec![Said::After(30, address(&it.packet, 1))]).await;
+    let both = upstreams(&[lame.udp(), good.udp()]);
+    for _ in 0..5 {
+        assert_eq!(last(&both.forward(&ask("www.example")).await.unwrap()), 1);
+    }
+    let alone = upstreams(&[lame.udp()]).forward(&ask("www.example")).await.unwrap();
+    assert!(alone.answer.is_referral());
+}
+
+#[tokio::test]
 async fn a_failure_is_told_when_no_other_server_speaks() {
     let refusing = Fake::start(|it| vec![Said::Now(rcode(&it.packet, 5))]).await;
     let silent = Fake::start(|_| vec![]).await;
