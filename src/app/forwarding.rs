@@ -127,7 +127,8 @@ fn plan(config: &Config, servers: Vec<Url>, resolvers: &[Url], search: &[String]
         stale: config.cache.stale,
         prefetch: config.cache.prefetch,
     };
-    let plan = Plan { servers, routes, bypass, caching, dnssec: None };
+    let client_subnet = config.upstream.client_subnet;
+    let plan = Plan { servers, routes, bypass, caching, client_subnet, dnssec: None };
     Forwarding { plan, explicit, warnings }
 }
 

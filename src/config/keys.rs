@@ -159,6 +159,8 @@ pub struct Upstream {
     /// Servers that know the names of private addresses; none for those that the system uses while `servers` has none either.
     #[serde(with = "value::texts")]
     pub private_reverse: Vec<Url>,
+    /// Whether servers are told for whom a client asks that says so.
+    pub client_subnet: bool,
     /// Servers that look up the names of those; none for the ones that the system uses.
     #[serde(with = "value::texts")]
     pub bootstrap: Vec<Url>,

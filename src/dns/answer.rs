@@ -30,6 +30,8 @@ pub struct Answer {
     /// INFO-CODE of the upstream's EDE.
     ede: Option<u16>,
     lifetime_secs: Option<u32>,
+    /// SCOPE PREFIX-LENGTH of the upstream's Client Subnet option.
+    scope: Option<u8>,
 }
 
 /// Why an upstream's reply is not believed.
@@ -80,7 +82,7 @@ impl Answer {
         qclass: u16,
     ) -> Result<Self, BadReply> {
         let question = intake::Question { name, qtype, qclass };
-        let Intake { mut octets, question_end, ttls, rcode, ede, lifetime_secs } =
+        let Intake { mut octets, question_end, ttls, rcode, ede, lifetime_secs, scope } =
             intake::read(reply, id, &question)?;
         let message_len = u16::try_from(octets.len()).map_err(|_| BadReply::Malformed)?;
         let text = ede.map_or("", |it| it.1);
@@ -95,6 +97,7 @@ impl Answer {
             rcode,
             ede: ede.map(|it| it.0),
             lifetime_secs,
+            scope,
         })
     }
 
@@ -214,6 +217,12 @@ impl Answer {
     /// The response code.
     pub const fn rcode(&self) -> Rcode {
         self.rcode
+    }
+
+    /// For how large a network the answer is, where the query said for whom it was asked: SCOPE PREFIX-LENGTH (RFC 7871
+    /// section 6). 0 is for everybody.
+    pub const fn scope(&self) -> Option<u8> {
+        self.scope
     }
 
     /// Whether it only says who else could be asked: what comes of a server that does not resolve for others.
@@ -404,6 +413,7 @@ impl Draft {
             rcode,
             ede: None,
             lifetime_secs,
+            scope: None,
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Intake<'a> {
     pub(super) rcode: Rcode,
     pub(super) ede: Option<(u16, &'a str)>,
     pub(super) lifetime_secs: Option<u32>,
+    /// SCOPE PREFIX-LENGTH of a Client Subnet option.
+    pub(super) scope: Option<u8>,
 }
 
 /// Reads a reply to `question` asked with `id`.
@@ -60,10 +62,12 @@ pub(super) fn read<'a>(
     octets.extend_from_slice(reply);
     walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
 
-    let (mut rcode, mut ede, mut additionals) = (header.rcode(), None, header.additionals);
+    let (mut rcode, mut ede, mut scope) = (header.rcode(), None, None);
+    let mut additionals = header.additionals;
     if let Some(found) = walk.opt.take() {
         rcode.0 |= opt::rcode_high(found.ttl);
         ede = opt::ede(&reply[found.rdata.clone()]);
+        scope = opt::scope(&reply[found.rdata.clone()]);
         additionals -= 1;
         let last = found.end() == octets.len();
         cut(&mut octets, found.owner..found.end(), &header, question_end)
@@ -102,7 +106,7 @@ pub(super) fn read<'a>(
     octets[..HEADER_LEN].copy_from_slice(&kept.octets());
     let question_end = question.write(&mut octets, question_end).ok_or(BadReply::Malformed)?;
     let ede = ede.map(|(code, text)| (code, &text[..text.floor_char_boundary(EDE_TEXT_LEN_MAX)]));
-    Ok(Intake { octets, question_end, ttls: walk.ttls, rcode, ede, lifetime_secs })
+    Ok(Intake { octets, question_end, ttls: walk.ttls, rcode, ede, lifetime_secs, scope })
 }
 
 /// Whether a reply may come without question: an error, or cut short, and nothing in it but perhaps OPT.

@@ -5,6 +5,7 @@ use super::{
     cookie::{CLIENT_LEN, SERVER_LEN},
     rtype, wire,
 };
+use std::{num::NonZeroU16, ops::Range};
 
 /// The UDP payload size we state, and the largest UDP response we send: what passes every common path unfragmented
 /// (RFC 9715 section 3.1; 1,280 octets of IPv6 without IPv6 and UDP headers).
@@ -32,6 +33,9 @@ pub(super) const BLOCK_RESPONSE: usize = 468;
 /// Padded queries fill blocks of so many octets (RFC 8467 section 4.1).
 pub(super) const BLOCK_QUERY: usize = 128;
 
+/// Where SCOPE PREFIX-LENGTH stands in a Client Subnet option.
+const SCOPE_AT: usize = 3;
+
 /// DO, in the lower half of the TTL field.
 const DNSSEC_OK: u32 = 0x8000;
 
@@ -57,6 +61,7 @@ impl Edns {
             padding: false,
             keepalive: false,
             cookie: None,
+            subnet: None,
         }
     }
 
@@ -66,19 +71,23 @@ impl Edns {
     /// Unbound takes what fits and ignores the rest, BIND answers FORMERR; RFC 7871 section 7.1.2 and RFC 7873 section 5.2.2 ask
     /// for FORMERR for their options. One rule for all of them leaves nothing to interpretation. One pass, whatever the options are.
     #[inline]
-    pub(super) fn read_options(&mut self, rdata: &[u8]) -> bool {
-        let mut used = 0;
+    pub(super) fn read_options(&mut self, packet: &[u8], rdata: Range<usize>) -> bool {
+        let mut used = rdata.start;
         rdata.is_empty()
-            || (options(rdata).all(|(code, data)| {
-                used += OPTION_LEN_MIN + data.len();
+            || (options(&packet[rdata.clone()]).all(|(code, data)| {
+                let at = used + OPTION_LEN_MIN;
+                used = at + data.len();
                 self.padding |= code == code::PADDING;
                 self.keepalive |= code == code::TCP_KEEPALIVE;
                 if code == code::COOKIE && self.cookie.is_none() {
                     self.cookie = Cookie::read(data);
                     return self.cookie.is_some();
                 }
+                if code == code::CLIENT_SUBNET && self.subnet.is_none() {
+                    self.subnet = u16::try_from(at).ok().and_then(NonZeroU16::new);
+                }
                 option_is_sound(code, data)
-            }) && used == rdata.len())
+            }) && used == rdata.end)
     }
 }
 
@@ -155,13 +164,29 @@ pub(super) fn ede(rdata: &[u8]) -> Option<(u16, &str)> {
     Some((wire::u16_at(data, 0)?, text.trim_end_matches('\0')))
 }
 
+/// The SCOPE PREFIX-LENGTH of the Client Subnet option among the options of a response (RFC 7871 section 6).
+pub(super) fn scope(rdata: &[u8]) -> Option<u8> {
+    options(rdata).find(|it| it.0 == code::CLIENT_SUBNET)?.1.get(SCOPE_AT).copied()
+}
+
+/// A Client Subnet option of our own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subnet<'a> {
+    /// The option as a client sent it, of a sound form.
+    pub(super) sent: &'a [u8],
+    /// SCOPE PREFIX-LENGTH, 0 in queries.
+    pub(super) scope: u8,
+}
+
 /// An OPT record of our own.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Opt {
+pub(super) struct Opt<'s> {
     pub(super) rcode: Rcode,
     pub(super) dnssec_ok: bool,
     /// The client's cookie; it goes back where a server's has been made for it.
     pub(super) cookie: Option<Cookie>,
+    /// For whom a client asks.
+    pub(super) subnet: Option<Subnet<'s>>,
     /// For how long the connection may idle, in tenths of a second.
     pub(super) keepalive: Option<u16>,
     /// The message is padded to a multiple of so many octets; 0 for not at all.
@@ -170,10 +195,18 @@ pub(super) struct Opt {
     pub(super) limit: usize,
 }
 
-impl Opt {
+impl Opt<'_> {
     /// A record without options.
     pub(super) const fn new(rcode: Rcode, dnssec_ok: bool) -> Self {
-        Self { rcode, dnssec_ok, cookie: None, keepalive: None, block: 0, limit: usize::MAX }
+        Self {
+            rcode,
+            dnssec_ok,
+            cookie: None,
+            subnet: None,
+            keepalive: None,
+            block: 0,
+            limit: usize::MAX,
+        }
     }
 
     /// Appends the record with the given Extended DNS Errors while the message stays within the limit, cutting their text where
@@ -205,6 +238,13 @@ impl Opt {
         let end_max = self.limit.min(start.saturating_add(usize::from(u16::MAX)));
         if let Some(Cookie { client, server: ServerCookie::Made(server) }) = &self.cookie {
             put(out, code::COOKIE, client, server);
+        }
+        if let Some(Subnet { sent, scope }) = self.subnet
+            && out.len() + OPTION_LEN_MIN + sent.len() <= end_max
+        {
+            put(out, code::CLIENT_SUBNET, sent, &[]);
+            let at = out.len() - sent.len() + SCOPE_AT;
+            out[at] = scope;
         }
         if let Some(keepalive) = self.keepalive
             && out.len() + OPTION_LEN_MIN + 2 <= end_max
@@ -260,7 +300,8 @@ mod tests {
     #[test]
     fn options_of_queries_are_checked() {
         let check = |rdata: &[u8], expected: bool| {
-            assert_eq!(Edns::read(0, 0).read_options(rdata), expected, "{rdata:02x?}");
+            let read = Edns::read(0, 0).read_options(rdata, 0..rdata.len());
+            assert_eq!(read, expected, "{rdata:02x?}");
         };
         check(b"", true);
         check(b"\x00\x03\x00\x00", true);
@@ -375,7 +416,7 @@ mod tests {
     fn what_a_query_asks_for_is_read() {
         let check = |rdata: &[u8], padding: bool, keepalive: bool| {
             let mut edns = Edns::read(0, 0);
-            assert!(edns.read_options(rdata));
+            assert!(edns.read_options(rdata, 0..rdata.len()));
             assert_eq!((edns.padding, edns.keepalive), (padding, keepalive));
         };
         check(b"", false, false);

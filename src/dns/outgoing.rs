@@ -2,7 +2,7 @@
 
 use super::{
     Rcode,
-    opt::{self, Opt},
+    opt::{self, Opt, Subnet},
     wire::{Header, flag},
 };
 use crate::name::Name;
@@ -27,6 +27,8 @@ pub struct Outgoing<'a> {
     pub dnssec_ok: bool,
     /// Whether the query carries OPT, stating [`super::UDP_SIZE_MAX`] octets.
     pub edns: bool,
+    /// The Client Subnet option of a client, where it is to be passed on. Travels in OPT only.
+    pub subnet: Option<&'a [u8]>,
     /// Whether OPT hides the length of the query (RFC 8467 section 4.1). For encrypted ways only.
     pub padded: bool,
 }
@@ -54,7 +56,9 @@ impl Outgoing<'_> {
         out.extend_from_slice(&self.qclass.to_be_bytes());
         if self.edns {
             let block = if self.padded { opt::BLOCK_QUERY } else { 0 };
-            Opt { block, ..Opt::new(Rcode::NOERROR, self.dnssec_ok) }.write(out, iter::empty());
+            let subnet = self.subnet.map(|sent| Subnet { sent, scope: 0 });
+            Opt { block, subnet, ..Opt::new(Rcode::NOERROR, self.dnssec_ok) }
+                .write(out, iter::empty());
         }
     }
 }
@@ -76,6 +80,7 @@ mod tests {
             cd: false,
             dnssec_ok: true,
             edns: false,
+            subnet: None,
             padded: false,
         };
         let check = |outgoing: Outgoing<'_>, edns: Option<Edns>| {
@@ -98,6 +103,7 @@ mod tests {
                 padding: false,
                 keepalive: false,
                 cookie: None,
+                subnet: None,
             })
         };
         check(Outgoing { edns: true, ..plain }, edns(true));
@@ -105,6 +111,9 @@ mod tests {
         let padded = Outgoing { edns: true, padded: true, ..plain };
         check(padded, edns(true).map(|it| Edns { padding: true, ..it }));
         let mut packet = Vec::new();
+        let subnet = &[0, 1, 24, 0, 192, 0, 2];
+        Outgoing { edns: true, subnet: Some(subnet), ..plain }.write(&mut packet);
+        assert_eq!(Query::parse(&packet).unwrap().subnet(), Some(&subnet[..]));
         padded.write(&mut packet);
         assert_eq!(packet.len(), 128);
     }

@@ -8,6 +8,7 @@ use super::{
     wire::{HEADER_LEN, Header, flag, u16_at},
 };
 use crate::name::Name;
+use std::num::NonZeroU16;
 
 /// A well-formed query with one question. Borrows the packet; parse the packet again after handing it over.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ pub struct Edns {
     pub keepalive: bool,
     /// The client's cookie (RFC 7873).
     pub cookie: Option<Cookie>,
+    /// Where in the packet the data of a Client Subnet option stands (RFC 7871). For [`Query::subnet`].
+    pub subnet: Option<NonZeroU16>,
 }
 
 /// A packet that is no answerable query.
@@ -149,6 +152,13 @@ impl<'p> Query<'p> {
         })
     }
 
+    /// The data of the Client Subnet option, of a sound form: for whom the client asks (RFC 7871 section 6).
+    pub fn subnet(&self) -> Option<&'p [u8]> {
+        let at = usize::from(self.edns?.subnet?.get());
+        let len = usize::from(u16_at(self.packet, at - 2)?);
+        self.packet.get(at..at + len)
+    }
+
     /// DO bit, false without EDNS.
     pub fn dnssec_ok(&self) -> bool {
         self.edns.is_some_and(|it| it.dnssec_ok)
@@ -208,7 +218,7 @@ fn read_records(
         let read = edns.insert(Edns::read(entry.class, entry.ttl));
         if opt::version(entry.ttl) != 0 {
             rcode = Rcode::BADVERS;
-        } else if !read.read_options(&packet[entry.rdata]) {
+        } else if !read.read_options(packet, entry.rdata) {
             return Err((Rcode::FORMERR, edns));
         }
     }

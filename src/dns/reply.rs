@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Query, Rcode, Way,
-    opt::{self, Opt},
+    opt::{self, Opt, Subnet},
     wire::{HEADER_LEN, flag},
 };
 
@@ -110,6 +110,7 @@ impl Reply<'_> {
                 rcode: answer.rcode(),
                 dnssec_ok: edns.dnssec_ok,
                 cookie: edns.cookie,
+                subnet: self.subnet(),
                 keepalive: self.way.keepalive.filter(|_| edns.keepalive),
                 block: if self.way.padded && edns.padding { opt::BLOCK_RESPONSE } else { 0 },
                 limit: self.way.limit,
@@ -118,6 +119,12 @@ impl Reply<'_> {
                 out[2] |= (flag::TC >> 8) as u8;
             }
         }
+    }
+
+    /// For whom the client asked, where the upstream was told so.
+    fn subnet(&self) -> Option<Subnet<'_>> {
+        let scope = self.answer.scope()?;
+        Some(Subnet { sent: self.query.subnet()?, scope })
     }
 
     #[inline]

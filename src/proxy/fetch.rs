@@ -119,24 +119,28 @@ impl Proxy {
     ) -> Option<watch::Receiver<Outcome>> {
         let upstreams = Arc::clone(ways.set(route)?);
         let (ways, caching) = (Arc::clone(ways), ways.caching);
-        let mut waiting = self.fetches.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outcome) = waiting.get(key.as_slice()) {
-            self.metrics.here().merged.bump();
-            return Some(outcome.clone());
-        }
+        let subnet = ways.subnet(query).map(Box::from);
         let (sender, receiver) = watch::channel(None);
-        waiting.insert(Box::from(key.as_slice()), receiver.clone());
-        drop(waiting);
+        // What is asked for one network is not merged.
+        if subnet.is_none() {
+            let mut waiting = self.fetches.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(outcome) = waiting.get(key.as_slice()) {
+                self.metrics.here().merged.bump();
+                return Some(outcome.clone());
+            }
+            waiting.insert(Box::from(key.as_slice()), receiver.clone());
+        }
         let ask = Ask {
             name: query.name.clone(),
             qtype: query.qtype,
             qclass: query.qclass,
             dnssec_ok: query.dnssec_ok(),
             checking_disabled: query.cd,
+            subnet,
         };
         let proxy = Arc::clone(self);
         let task = async move {
-            let forget = Forget(&proxy.fetches, &key);
+            let forget = ask.subnet.is_none().then(|| Forget(&proxy.fetches, &key));
             let forwarded = proxy.forward(&ways, route, &upstreams, &ask).await;
             let now = tokio::time::Instant::now().into_std();
             let outcome = match forwarded {
@@ -177,7 +181,8 @@ impl Proxy {
         caching: Caching,
         now: Instant,
     ) {
-        if matches!(error, ForwardError::Busy | ForwardError::NoUpstream)
+        if ask.subnet.is_some()
+            || matches!(error, ForwardError::Busy | ForwardError::NoUpstream)
             || self.rests(key, caching, now)
         {
             return;
@@ -199,6 +204,9 @@ impl Proxy {
 
 /// How long an answer may be kept; `None` for not at all.
 fn lifetime(answer: &Answer) -> Option<Duration> {
+    if answer.scope().is_some_and(|it| it > 0) {
+        return None;
+    }
     if !is_useful(answer) {
         return Some(FAILURE_LIFETIME);
     }

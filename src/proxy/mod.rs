@@ -168,6 +168,9 @@ impl Proxy {
                 .refused(ede, out);
             return Now::Answered;
         }
+        if ways.subnet(query).is_some() && way.special.is_none() {
+            return Now::Later;
+        }
         let key = key(query, way);
         let entry = self.answers.get(&key).filter(|it| it.is_fresh(now) || it.is_resting(now));
         let slot = entry.as_ref().map_or(Slot::Found, |it| it.slot(id.0, policy.generation));
@@ -242,7 +245,7 @@ impl Proxy {
             }
             return true;
         }
-        let held = self.answers.get(&key);
+        let held = self.answers.get(&key).filter(|_| ways.subnet(query).is_none());
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
         let seen = self.meet(&policy, query, client, received);

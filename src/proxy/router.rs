@@ -34,6 +34,8 @@ pub struct Plan {
     pub caching: Caching,
     /// How answers about names without a route are validated; `None` for not at all.
     pub dnssec: Option<Dnssec>,
+    /// Whether upstreams are told for whom a client asks that says so (RFC 7871).
+    pub client_subnet: bool,
 }
 
 /// How long answers are kept, and what is done when they are over.
@@ -113,6 +115,7 @@ pub(super) struct Ways {
     validator: Option<Arc<Validator>>,
     /// The route of names under negative trust anchors.
     unchecked: Option<u16>,
+    client_subnet: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +150,7 @@ impl Router {
             caching: plan.caching,
             validator: None,
             unchecked: None,
+            client_subnet: false,
         };
         let router = Self {
             exchange,
@@ -191,7 +195,16 @@ impl Router {
         let held = old.validator.as_ref();
         let validator = plan.dnssec.as_ref().map(|it| vouched::validator(it, held));
         let caching = plan.caching;
-        self.ways.store(Arc::new(Ways { suffixes, sets, default, caching, validator, unchecked }));
+        let ways = Ways {
+            suffixes,
+            sets,
+            default,
+            caching,
+            client_subnet: plan.client_subnet,
+            validator,
+            unchecked,
+        };
+        self.ways.store(Arc::new(ways));
         Ok(())
     }
 
@@ -293,6 +306,12 @@ impl Ways {
         self.suffixes.find(name).is_some()
     }
 
+    /// For whom a client asks, where upstreams are told: the answer is for this query alone, unless it says otherwise.
+    #[inline]
+    pub(super) fn subnet<'p>(&self, query: &Query<'p>) -> Option<&'p [u8]> {
+        if self.client_subnet { query.subnet() } else { None }
+    }
+
     /// The set with a number.
     pub(super) fn set(&self, number: u16) -> Option<&Arc<Upstreams>> {
         let at = self.sets.binary_search_by_key(&number, |it| it.0).ok()?;
@@ -344,6 +363,7 @@ mod tests {
             cd: false,
             dnssec_ok: false,
             edns: false,
+            subnet: None,
             padded: false,
         }
         .write(&mut packet);

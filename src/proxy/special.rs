@@ -169,6 +169,7 @@ impl Special {
             cd: false,
             dnssec_ok: false,
             edns: false,
+            subnet: None,
             padded: false,
         }
         .write(&mut packet);
@@ -262,6 +263,7 @@ mod tests {
             cd: false,
             dnssec_ok: false,
             edns: true,
+            subnet: None,
             padded: false,
         }
         .write(&mut packet);

@@ -403,3 +403,72 @@ async fn answers_of_one_upstream_set_are_not_anothers() {
     rig.proxy.router.follow(&Plan { routes: vec![route], ..own }).unwrap();
     assert_eq!(record(&rig.ask_now(&packet, now()).unwrap()).1, 2);
 }
+
+/// The same with OPT and a Client Subnet option for 192.0.`third`.0/24, or with an option that says to tell no one.
+fn with_subnet(mut packet: Vec<u8>, third: Option<u8>) -> Vec<u8> {
+    let option = match third {
+        Some(third) => vec![0, 8, 0, 7, 0, 1, 24, 0, 192, 0, third],
+        None => vec![0, 8, 0, 4, 0, 1, 0, 0],
+    };
+    packet = with_edns(packet);
+    let len = packet.len();
+    packet[len - 1] = option.len() as u8;
+    [packet, option].concat()
+}
+
+/// Says the same to everybody who asks for nobody, and something else to each network.
+fn by_subnet(packet: &[u8]) -> Option<Vec<u8>> {
+    let option = packet.windows(4).position(|it| it == [0, 8, 0, 7]);
+    let Some(at) = option else { return Some(reply(packet, 0, Some(60), 1)) };
+    let mut message = reply(packet, 0, Some(60), packet[at + 10]);
+    let mut option = packet[at..at + 11].to_vec();
+    option[7] = 24;
+    message[11] = 1;
+    message.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 11]);
+    message.extend(option);
+    Some(message)
+}
+
+#[tokio::test]
+async fn nobody_learns_for_whom_a_client_asks() {
+    let mut rig = Rig::start(Caching::default(), by_subnet).await;
+    for third in [Some(7), Some(8), None] {
+        let response = rig.ask(&with_subnet(query("www.example"), third), now()).await;
+        assert_eq!(record(&response).1, 1);
+        assert!(response.ends_with(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]), "{response:?}");
+    }
+    let heard = rig.hear().await;
+    assert!(heard.ends_with(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]), "{heard:?}");
+    assert_eq!(rig.more(), 0);
+}
+
+#[tokio::test]
+async fn answers_for_one_network_are_for_no_other() {
+    let mut rig = Rig::start(Caching::default(), by_subnet).await;
+    let servers = rig.proxy.router.servers();
+    rig.proxy.router.follow(&Plan { servers, client_subnet: true, ..Plan::default() }).unwrap();
+    let plain = query("www.example");
+    for round in 0..2 {
+        for third in [7, 8] {
+            let response = rig.ask(&with_subnet(plain.clone(), Some(third)), now()).await;
+            assert_eq!(record(&response).1, third);
+            assert!(response.ends_with(&[0, 8, 0, 7, 0, 1, 24, 24, 192, 0, third]), "{response:?}");
+            let heard = rig.hear().await;
+            assert!(heard.ends_with(&[0, 8, 0, 7, 0, 1, 24, 0, 192, 0, third]), "{heard:?}");
+        }
+        let response = rig.ask(&plain, now()).await;
+        assert_eq!(record(&response).1, 1);
+        if round == 0 {
+            rig.hear().await;
+        }
+    }
+    assert_eq!(rig.more(), 0, "only what is for everybody is remembered");
+    // A client that wants no one to be told is obeyed.
+    rig.ask(&with_subnet(plain, None), now()).await;
+    assert!(rig.hear().await.ends_with(&[0, 8, 0, 4, 0, 1, 0, 0]));
+    // Two that ask at the same time are not taken for one.
+    let other = query("other.example");
+    let (seven, eight) = (with_subnet(other.clone(), Some(7)), with_subnet(other, Some(8)));
+    let (seven, eight) = tokio::join!(rig.ask(&seven, now()), rig.ask(&eight, now()));
+    assert_eq!((record(&seven).1, record(&eight).1), (7, 8));
+}

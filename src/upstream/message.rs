@@ -57,6 +57,7 @@ fn build(ask: &Ask, id: u16, case: Case, edns: bool, padded: bool) -> Vec<u8> {
         cd: ask.checking_disabled,
         dnssec_ok: ask.dnssec_ok,
         edns,
+        subnet: ask.subnet.as_deref(),
         padded,
     }
     .write(&mut packet);
@@ -139,6 +140,7 @@ mod tests {
             qclass: 3,
             dnssec_ok: true,
             checking_disabled: true,
+            subnet: None,
         }
     }
 

@@ -81,12 +81,21 @@ pub struct Ask {
     pub dnssec_ok: bool,
     /// CD: the upstream shall not validate.
     pub checking_disabled: bool,
+    /// The Client Subnet option of the client, where it is to be passed on (RFC 7871).
+    pub subnet: Option<Box<[u8]>>,
 }
 
 impl Ask {
     /// A question of our own: class IN, no DNSSEC records.
     pub const fn new(name: Name, qtype: u16) -> Self {
-        Self { name, qtype, qclass: class::IN, dnssec_ok: false, checking_disabled: false }
+        Self {
+            name,
+            qtype,
+            qclass: class::IN,
+            dnssec_ok: false,
+            checking_disabled: false,
+            subnet: None,
+        }
     }
 }
 

@@ -376,6 +376,7 @@ async fn what_was_asked_is_passed_on_and_what_was_said_is_kept() {
         qclass: 3,
         dnssec_ok: true,
         checking_disabled: true,
+        subnet: None,
         ..ask("www.example")
     };
     let forwarded = upstreams.forward(&ask).await.unwrap();

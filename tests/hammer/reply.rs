@@ -55,6 +55,7 @@ pub(crate) fn check(octets: &[u8]) {
         padding: false,
         keepalive: false,
         cookie: None,
+        subnet: None,
     });
     for limit in [512, 1_232] {
         write(&answer, &Query { edns, ..query.clone() }, 0, limit, &mut out);
