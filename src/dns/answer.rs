@@ -219,6 +219,29 @@ impl Answer {
         self.rcode
     }
 
+    /// How far the message reaches and how many authorities it has when it is cut to `room` octets by what a client can do without:
+    /// additional records (RFC 2181 section 9), then the authority section of a positive answer, unless it may hold `proofs`.
+    /// `None` where that is not enough.
+    #[cold]
+    pub(super) fn shortened(&self, room: usize, proofs: bool) -> Option<(usize, u16)> {
+        let message = self.message();
+        let header = Header::read(message)?;
+        let mut at = usize::from(self.question_end);
+        for _ in 0..header.answers {
+            at = Entry::read(message, at)?.end();
+        }
+        let (answers_end, mut negative) = (at, header.answers == 0);
+        for _ in 0..header.authorities {
+            let entry = Entry::read(message, at)?;
+            at = entry.end();
+            negative |= entry.rtype == rtype::SOA;
+        }
+        if at <= room {
+            return Some((at, header.authorities));
+        }
+        (!negative && !proofs && answers_end <= room).then_some((answers_end, 0))
+    }
+
     /// For how large a network the answer is, where the query said for whom it was asked: SCOPE PREFIX-LENGTH (RFC 7871
     /// section 6). 0 is for everybody.
     pub const fn scope(&self) -> Option<u8> {
@@ -481,6 +504,31 @@ mod tests {
         assert!(!answer(referral().authority(b"\xc0\x10", rtype::SOA, 90, soa)).is_referral());
         let address = sample().answer(b"\xc0\x0c", rtype::A, 30, &[192, 0, 2, 1]);
         assert!(!answer(address.authority(b"\xc0\x10", rtype::NS, 90, b"\0")).is_referral());
+    }
+
+    #[test]
+    fn what_a_client_can_do_without_is_cut_off() {
+        let soa: &[u8] = &[0; 22];
+        let check = |sample: Sample, proofs: bool, cuts: &[(usize, Option<(usize, u16)>)]| {
+            let answer = answer(sample);
+            for (less, expected) in cuts {
+                let room = answer.message().len() - less;
+                let expected = expected.map(|it| (answer.message().len() - it.0, it.1));
+                assert_eq!(answer.shortened(room, proofs), expected, "{less}");
+            }
+        };
+        // Records of 16, 14 and 34, 14 octets.
+        let positive = || sample().answer(b"\xc0\x0c", rtype::A, 30, &[192, 0, 2, 1]);
+        let ns = |it: Sample| it.authority(b"\xc0\x10", rtype::NS, 90, b"\xc0\x0c");
+        let glue = |it: Sample| it.additional(b"\xc0\x0c", rtype::TXT, 90, b"\x01x");
+        let all = || glue(ns(positive()));
+        check(all(), false, &[(1, Some((14, 1))), (14, Some((14, 1))), (15, Some((28, 0)))]);
+        check(all(), false, &[(28, Some((28, 0))), (29, None)]);
+        check(all(), true, &[(14, Some((14, 1))), (15, None)]);
+        let with_soa = |it: Sample| glue(it.authority(b"\xc0\x10", rtype::SOA, 90, soa));
+        check(with_soa(positive()), false, &[(14, Some((14, 1))), (15, None)]);
+        check(with_soa(sample()), false, &[(14, Some((14, 1))), (15, None)]);
+        check(ns(sample()), false, &[(1, None)]);
     }
 
     #[test]

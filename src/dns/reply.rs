@@ -63,8 +63,8 @@ impl Ede<'_> {
 impl Reply<'_> {
     /// Writes the response into `out`, cleared first; sets TC and drops records where it does not fit.
     ///
-    /// An answer that does not fit leaves as header, question and OPT with TC=1, never with part of its records
-    /// (RFC 2181 section 9). EDE text is cut before that happens, and EDE is left out where not even its code fits, which sets
+    /// An answer that does not fit leaves without what a client can do without ([`Answer::shortened`]), else as header, question
+    /// and OPT with TC=1, never with part of its records (RFC 2181 section 9). EDE text is cut before that happens, and EDE is left out where not even its code fits, which sets
     /// TC as well (RFC 8914 section 3). The limit is taken to hold header, question and OPT, as 512 octets do.
     ///
     /// Flags: RD and CD as asked; RA, because recursion is on offer; AA never, because an answer from a forwarder's cache is
@@ -76,9 +76,14 @@ impl Reply<'_> {
         let opt_len = query.edns.map_or(0, |it| opt::len(&it));
         let (message, head) = (answer.message(), answer.head());
         assert_eq!(head.len(), HEADER_LEN + query.sent.len() + 4, "an answer to another question");
-        let fits = message.len() + opt_len <= self.way.limit;
+        let room = self.way.limit.saturating_sub(opt_len);
+        // How far the message is sent, and what is left of its authority section where that is not to its end.
+        let kept = match message.len() <= room {
+            true => Some((message.len(), None)),
+            false => answer.shortened(room, query.dnssec_ok()).map(|it| (it.0, Some(it.1))),
+        };
         out.clear();
-        out.extend_from_slice(if fits { message } else { head });
+        out.extend_from_slice(kept.map_or(head, |it| &message[..it.0]));
 
         let Some(header) = out.first_chunk_mut::<HEADER_LEN>() else { return };
         [header[0], header[1]] = query.id.to_be_bytes();
@@ -90,9 +95,16 @@ impl Reply<'_> {
         if query.edns.is_none() && answer.rcode().high() != 0 {
             flags = flags & !flag::RCODE | Rcode::SERVFAIL.low();
         }
-        if !fits {
-            flags |= flag::TC;
-            header[6..].fill(0);
+        match kept {
+            None => {
+                flags |= flag::TC;
+                header[6..].fill(0);
+            }
+            Some((_, Some(authorities))) => {
+                header[8..10].copy_from_slice(&authorities.to_be_bytes());
+                header[10..].fill(0);
+            }
+            Some((_, None)) => (),
         }
         [header[2], header[3]] = flags.to_be_bytes();
         if query.edns.is_some() {
@@ -100,9 +112,7 @@ impl Reply<'_> {
             [header[10], header[11]] = additionals.to_be_bytes();
         }
         out[HEADER_LEN..HEADER_LEN + query.sent.len()].copy_from_slice(query.sent);
-        if fits {
-            self.write_ttls(out);
-        }
+        self.write_ttls(out);
         if let Some(edns) = query.edns {
             let own = answer.ede().map(|(code, text)| Ede { code, text });
             let errors = self.ede.into_iter().chain(own);
@@ -133,7 +143,10 @@ impl Reply<'_> {
             return;
         }
         for at in self.answer.ttl_offsets() {
-            let Some(octets) = out[at..].first_chunk_mut::<4>() else { continue };
+            // What has been left out comes last.
+            let Some(octets) = out.get_mut(at..).and_then(|it| it.first_chunk_mut::<4>()) else {
+                break;
+            };
             let left = u32::from_be_bytes(*octets).saturating_sub(self.age_secs);
             *octets = self.ttl_secs_override.unwrap_or(left).to_be_bytes();
         }
@@ -286,18 +299,28 @@ mod tests {
         let answer = answer(sample(flag::AD).authority(b"\xc0\x10", rtype::NS, 9, b"\xc0\x10"));
         let whole = write(&answer, &packet(flag::RD, None), |_| ());
         let check = |opt: Option<u32>, limit: usize, fits: bool| {
-            let out = write(&answer, &packet(flag::RD, opt), |it| it.way.limit = limit);
+            let out = write(&answer, &packet(flag::RD, opt), |it| {
+                it.way.limit = limit;
+                it.age_secs = 1;
+            });
             assert_eq!(flags(&out) & flag::TC == 0, fits, "{limit}");
             assert!(out.len() <= limit);
-            if !fits {
+            if fits {
+                assert_eq!(ttls(&out)[..2], [299, 4]);
+            } else {
                 assert_eq!(out[4..12], [0, 1, 0, 0, 0, 0, 0, u8::from(opt.is_some())]);
                 assert_eq!(out.len(), QUESTION_END + if opt.is_some() { 11 } else { 0 });
             }
         };
-        check(None, whole.len(), true);
-        check(None, whole.len() - 1, false);
-        check(Some(0), whole.len() + 11, true);
-        check(Some(0), whole.len() + 10, false);
+        let (all, answers) = (whole.len(), whole.len() - 14);
+        check(None, all, true);
+        check(None, answers, true);
+        check(None, answers - 1, false);
+        check(Some(0), answers + 11, true);
+        check(Some(0), answers + 10, false);
+        // With DO the authority section may hold proofs.
+        check(Some(0x8000), all + 11, true);
+        check(Some(0x8000), all + 10, false);
     }
 
     #[test]
