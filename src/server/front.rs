@@ -24,7 +24,7 @@ use std::{
 };
 
 /// Queries on the asynchronous side at once, all transports together; a few KiB each.
-pub(super) const WAITING_MAX: u32 = 4096;
+pub(super) const WAITING_MAX: u32 = 8192;
 /// How many of them one client may have that is served by `[server] allow`: nobody collects answers here to have them all sent at
 /// once (DNSBomb). A client of a near network may have half of what is free.
 const WAITING_PER_CLIENT_MAX: u32 = 1000;
