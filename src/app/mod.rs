@@ -3,6 +3,7 @@
 mod banner;
 mod build;
 mod clock;
+mod designated;
 mod files;
 mod forwarding;
 mod lock;

@@ -2,6 +2,7 @@
 
 use super::{
     build,
+    designated::designated,
     files::Watched,
     forwarding::{bootstrap, forwarding, trust},
     run::Options,
@@ -9,6 +10,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Found},
+    dns::Transport,
     lookalike,
     policy::{Knowledge, Policy},
     proxy::{Proxy, Router},
@@ -16,6 +18,7 @@ use crate::{
     upstream::{Exchange, Upstreams},
 };
 use std::{
+    net::SocketAddr,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::Arc,
@@ -32,6 +35,8 @@ pub(super) struct Live {
     pub(super) access: Arc<Access>,
     /// What encrypted transports show, if there are any.
     pub(super) certificate: Option<Arc<Certificate>>,
+    /// Where it listens, in the clear and encrypted.
+    pub(super) listening: (Vec<SocketAddr>, Vec<(Transport, SocketAddr)>),
 }
 
 /// Watches files and resolvers, and rebuilds what depends on them.
@@ -147,7 +152,10 @@ impl Reloader {
         }
         let before = held.chain();
         match held.reload(&source) {
-            Ok(()) if held.chain() != before => tracing::info!("the certificate is a new one"),
+            Ok(()) if held.chain() != before => {
+                tracing::info!("the certificate is a new one");
+                self.live.proxy.designate(designated(&self.live.listening, Some(held)));
+            }
             Ok(()) => (),
             Err(error) => tracing::error!("the old certificate stays in use: {error}"),
         }

@@ -2,6 +2,7 @@
 
 use super::{
     banner, build, clock,
+    designated::designated,
     files::Watched,
     forwarding::{bootstrap, forwarding, trust},
     lock::DataDir,
@@ -196,6 +197,8 @@ impl Running {
         let fronts = fronts(config, &access, certificate.clone(), metrics);
         let server = server::start(&fronts, Arc::clone(&proxy), runtime.handle())?;
         system.set_own(server.addresses());
+        let listening = (server.addresses().to_vec(), server.encrypted().to_vec());
+        proxy.designate(designated(&listening, certificate.as_deref()));
         banner::print(&banner::Facts {
             listening: server.addresses(),
             encrypted: server.encrypted(),
@@ -208,8 +211,15 @@ impl Running {
             history: config.history.enabled.then_some(dir.path.as_path()),
         });
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
-        let live =
-            Live { proxy: Arc::clone(&proxy), router, exchange, resolvers, access, certificate };
+        let live = Live {
+            proxy: Arc::clone(&proxy),
+            router,
+            exchange,
+            resolvers,
+            access,
+            certificate,
+            listening,
+        };
         Ok((
             Self { server, proxy, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system, watched),

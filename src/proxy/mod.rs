@@ -3,6 +3,7 @@
 //! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting; what it cannot serve goes to [`Proxy::respond`], which judges, forwards and remembers. Both leave by the
 //! same exit, where the event is recorded.
 
+mod designated;
 mod exit;
 mod fetch;
 mod made;
@@ -22,6 +23,7 @@ use crate::{
     seen::Memory,
     verdict::{Seen, Verdict},
 };
+pub use designated::Designated;
 pub use router::{Caching, Plan, PlanError, Route, Router};
 pub use special::{Bypass, private_reverse_zones};
 pub use vouched::Dnssec;
@@ -138,6 +140,11 @@ impl Proxy {
     /// Puts a policy in force; the next query is judged under it, whatever is remembered.
     pub fn set_policy(&self, policy: Arc<Policy>) {
         self.policy.store(policy);
+    }
+
+    /// Says how this server is reached encrypted, the first way preferred.
+    pub fn designate(&self, ways: Vec<Designated>) {
+        self.special.designated.store(Arc::new(ways));
     }
 
     /// Counters, shared with the fronts.

@@ -1,11 +1,15 @@
 //! Special-use names that never leave (RFC 6303, 6761, 6762, 7686, 7793, 8375, 9462, 9476, 9665): answered from hickory's
 //! in-memory zones, then remembered like any other answer.
 
-use super::suffixes::Suffixes;
+use super::{
+    designated::{self, Designated},
+    suffixes::Suffixes,
+};
 use crate::{
     dns::{Answer, Outgoing, Query, Rcode, class, rtype},
     name,
 };
+use arc_swap::ArcSwap;
 use hickory_proto::{
     rr::{
         LowerName, Name, RData, Record,
@@ -30,8 +34,7 @@ pub(super) const TTL_SECS: u32 = 10_800;
 /// Domains without content: whatever is asked below them does not exist.
 const EMPTY: [&str; 7] = ["invalid", "test", "onion", "alt", "local", "home.arpa", "service.arpa"];
 
-/// A domain in which nothing exists but nothing is denied either: a resolver without designated resolvers says NODATA, so
-/// that clients stop asking (RFC 9462 section 4).
+/// The domain below which clients ask how this server is reached encrypted (RFC 9462 section 4).
 const DESIGNATED: &str = "resolver.arpa";
 
 const LOOPBACK_V4: &str = "127.in-addr.arpa";
@@ -74,8 +77,8 @@ pub fn private_reverse_zones() -> Vec<name::Name> {
 pub(super) enum Kind {
     /// From a zone.
     Zone,
-    /// Nothing of any type is there.
-    Nodata,
+    /// By the ways in which this server is reached encrypted.
+    Designated,
     /// No such name, the suffix itself included.
     Nxdomain,
 }
@@ -93,7 +96,7 @@ pub struct Bypass {
 pub(super) fn enter<T: Copy>(bypass: Bypass, table: &mut Suffixes<T>, value: impl Fn(Kind) -> T) {
     let mut insert = |suffix: &str, kind| table.insert(&parsed(suffix), value(kind));
     insert("localhost", Kind::Zone);
-    insert(DESIGNATED, Kind::Nodata);
+    insert(DESIGNATED, Kind::Designated);
     for suffix in EMPTY.iter().chain(&NOBODYS_REVERSE).chain(&[LOOPBACK_V4, LOOPBACK_V6]) {
         insert(suffix, Kind::Zone);
     }
@@ -111,6 +114,8 @@ pub(super) fn enter<T: Copy>(bypass: Bypass, table: &mut Suffixes<T>, value: imp
 /// The zones of special-use names.
 pub(super) struct Special {
     catalog: Catalog,
+    /// The ways in which this server is reached encrypted.
+    pub(super) designated: ArcSwap<Vec<Designated>>,
 }
 
 impl Special {
@@ -131,7 +136,7 @@ impl Special {
         let pointer = RData::PTR(rdata::PTR(localhost));
         add(&mut catalog, LOOPBACK_V4, [(zone_name("1.0.0.127.in-addr.arpa"), pointer.clone())]);
         add(&mut catalog, LOOPBACK_V6, [(zone_name(LOOPBACK_V6), pointer)]);
-        Self { catalog }
+        Self { catalog, designated: ArcSwap::default() }
     }
 
     /// The answer to a query for a special-use name, whose special suffix has `suffix_len` octets in wire form.
@@ -142,7 +147,7 @@ impl Special {
         let wire = query.name.wire();
         let owner = &wire[wire.len().saturating_sub(usize::from(suffix_len))..];
         match kind {
-            Kind::Nodata => Answer::negative(query, Rcode::NOERROR, owner, TTL_SECS),
+            Kind::Designated => designated::answer(query, &self.designated.load(), owner),
             Kind::Nxdomain => Answer::negative(query, Rcode::NXDOMAIN, owner, TTL_SECS),
             // Such a name does not leave, whatever happens here.
             Kind::Zone => match self.zone_answer(query).await {
@@ -310,10 +315,15 @@ mod tests {
         check("1.0.0.127.in-addr.arpa", PTR, found, &[PTR]).await;
         check("2.0.0.127.in-addr.arpa", PTR, missing, &[]).await;
         check(LOOPBACK_V6, PTR, found, &[PTR]).await;
-        check("_dns.resolver.arpa", SVCB, found, &[]).await;
-        check("_dns.resolver.arpa", A, found, &[]).await;
-        check("resolver.arpa", A, found, &[]).await;
-        check("a.b.resolver.arpa", 65_280, found, &[]).await;
+        for (name, qtype) in [
+            ("_dns.resolver.arpa", SVCB),
+            ("_dns.resolver.arpa", A),
+            ("resolver.arpa", A),
+            ("a.b.resolver.arpa", 65_280),
+        ] {
+            let expected = Some((found, vec![], Some(designated::TTL_SECS)));
+            assert_eq!(ask(name, qtype).await, expected, "{name}");
+        }
         for name in ["use-application-dns.net", "mask.icloud.com", "a.mask-h2.icloud.com"] {
             for qtype in [A, AAAA, HTTPS] {
                 check(name, qtype, missing, &[]).await;

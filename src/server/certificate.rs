@@ -1,5 +1,6 @@
 //! The certificate that encrypted transports show. It may change while connections last.
 
+use crate::name::Name;
 use arc_swap::ArcSwap;
 use rustls::{
     crypto::ring,
@@ -91,6 +92,14 @@ impl Certificate {
         Ok(())
     }
 
+    /// The first name that it is made for; patterns and `localhost`, which mean another host to everybody else, do not count.
+    pub fn name(&self) -> Option<Name> {
+        let current = self.current.load();
+        let parsed = webpki::EndEntityCert::try_from(current.cert.first()?).ok()?;
+        let names = parsed.valid_dns_names().filter(|it| !it.contains('*') && *it != "localhost");
+        names.filter_map(|it| Name::parse(it).ok()).next()
+    }
+
     /// The chain in DER, own certificate first.
     pub fn chain(&self) -> Vec<Vec<u8>> {
         self.current.load().cert.iter().map(|it| it.to_vec()).collect()
@@ -170,6 +179,7 @@ mod tests {
         let (source, first) = written(folder.path());
         let held = Certificate::load(&source).unwrap();
         assert_eq!(held.chain(), std::slice::from_ref(&first));
+        assert_eq!(held.name(), Name::parse("dns.example").ok());
         let key = fs::read(folder.path().join("key.pem")).unwrap();
         let (_, second) = written(folder.path());
         let new_key = fs::read(folder.path().join("key.pem")).unwrap();
