@@ -3,6 +3,7 @@
 
 mod access;
 mod check;
+mod clients;
 mod config_check;
 mod dnssec;
 mod encrypted;
