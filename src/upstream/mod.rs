@@ -17,6 +17,7 @@ mod exchange;
 mod fake;
 mod flight;
 mod health;
+mod hint;
 mod http3;
 mod https;
 mod journey;

@@ -6,6 +6,7 @@ use super::{
     clock,
     flight::Flight,
     health::{HEDGE_MAX, Health},
+    hint::hint,
     line::{Job, Line},
     ports::Ports,
     shared::Shared,
@@ -96,7 +97,14 @@ impl Server {
     pub(super) fn unreachable(&self, why: Option<&io::Error>) {
         if self.health.unreachable() {
             match why {
-                Some(why) => self.fell_silent(&format!("cannot be reached: {why}")),
+                Some(why) => {
+                    let why = why.to_string();
+                    let hint = hint(&self.url, &why).map(|it| format!("\nhint: {it}"));
+                    self.fell_silent(&format!(
+                        "cannot be reached: {why}{}",
+                        hint.unwrap_or_default()
+                    ));
+                }
                 None => self.fell_silent("cannot be reached"),
             }
         }
