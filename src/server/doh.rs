@@ -95,6 +95,7 @@ enum Problem {
     NotBase64,
     NoMessage,
     TooLong,
+    UriTooLong,
     TooSlow,
     Broken,
 }
@@ -118,6 +119,7 @@ impl Problem {
             }
             Self::NoMessage => (StatusCode::BAD_REQUEST, "this is no DNS query\n"),
             Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "no DNS query is that long\n"),
+            Self::UriTooLong => (StatusCode::URI_TOO_LONG, "no DNS query is that long\n"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the query did not come in time\n"),
             Self::Broken => (StatusCode::BAD_REQUEST, "the query broke off\n"),
         }
@@ -160,10 +162,10 @@ fn parameter(query: &str) -> Result<Bytes, Problem> {
     let text =
         query.split('&').find_map(|it| it.strip_prefix("dns=")).ok_or(Problem::NoParameter)?;
     if text.len() > PACKET_LEN_MAX.div_ceil(3) * 4 {
-        return Err(Problem::TooLong);
+        return Err(Problem::UriTooLong);
     }
     let packet = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Problem::NotBase64)?;
-    if packet.len() > PACKET_LEN_MAX { Err(Problem::TooLong) } else { Ok(packet.into()) }
+    if packet.len() > PACKET_LEN_MAX { Err(Problem::UriTooLong) } else { Ok(packet.into()) }
 }
 
 async fn body<B>(headers: &HeaderMap, content: &mut B) -> Result<Bytes, Problem>
@@ -234,7 +236,7 @@ mod tests {
         get("/dns-query?dns=A+B/", Err(Problem::NotBase64)).await;
         get("/dns-query?dns=AAABAAABAAAAAAAAAA==", Err(Problem::NotBase64)).await;
         get(&format!("/dns-query?dns={}", "A".repeat(5462)), Ok(vec![0; 4096])).await;
-        get(&format!("/dns-query?dns={}", "A".repeat(5463)), Err(Problem::TooLong)).await;
+        get(&format!("/dns-query?dns={}", "A".repeat(5463)), Err(Problem::UriTooLong)).await;
         let post = async |kind: &str, body: &[u8], expected| {
             check(Method::POST, "/dns-query", kind, body, expected).await;
         };
