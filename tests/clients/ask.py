@@ -1,8 +1,9 @@
 """Asks one question the way WAY, as a client written by somebody else, and prints what came back, one fact a line.
 
-    ask.py WAY ADDRESS PORT CA NAME QNAME QTYPE
+    ask.py WAY ADDRESS PORT CA NAME QNAME QTYPE [SOURCE]
 
-WAY is doq (dnspython), doh (dnspython over HTTP/2 by httpx), or h3-get and h3-post (aioquic).
+WAY is doq (dnspython), doh (dnspython over HTTP/2 by httpx), or h3-get and h3-post (aioquic). SOURCE is the address to ask from, for
+the last two.
 """
 
 import asyncio
@@ -12,11 +13,11 @@ import sys
 import dns.message
 import dns.query
 import dns.rcode
-from aioquic.asyncio.client import connect
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
 
 TIMEOUT_SECS = 8
 
@@ -63,18 +64,27 @@ class Http3(QuicConnectionProtocol):
         await asyncio.wait_for(self.done, TIMEOUT_SECS)
 
 
-async def http3(address, port, ca, name, query, by_get):
+async def http3(address, port, ca, name, query, by_get, source):
     configuration = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, server_name=name)
     configuration.load_verify_locations(ca)
-    async with connect(address, port, configuration=configuration, create_protocol=Http3) as client:
-        await client.ask(f"{name}:{port}", query.to_wire(), by_get)
-        for key in (b":status", b"content-type", b"cache-control", b"content-length"):
-            print(key.decode(), client.headers.get(key, b"").decode())
-        return dns.message.from_wire(client.body)
+    # `connect` of aioquic would do this, and not from an address of our choice.
+    connection = QuicConnection(configuration=configuration)
+    transport, client = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Http3(connection), local_addr=(source or "0.0.0.0", 0)
+    )
+    client.connect((address, port))
+    await asyncio.wait_for(client.wait_connected(), TIMEOUT_SECS)
+    await client.ask(f"{name}:{port}", query.to_wire(), by_get)
+    for key in (b":status", b"content-type", b"cache-control", b"content-length"):
+        print(key.decode(), client.headers.get(key, b"").decode())
+    client.close()
+    await client.wait_closed()
+    transport.close()
+    return dns.message.from_wire(client.body)
 
 
 def main():
-    way, address, port, ca, name, qname, qtype = sys.argv[1:]
+    way, address, port, ca, name, qname, qtype, *source = sys.argv[1:]
     port = int(port)
     query = dns.message.make_query(qname, qtype, use_edns=0, pad=128)
     query.id = 0
@@ -89,7 +99,9 @@ def main():
             query, url, TIMEOUT_SECS, verify=context, bootstrap_address=address
         )
     else:
-        reply = asyncio.run(http3(address, port, ca, name, query, way == "h3-get"))
+        reply = asyncio.run(
+            http3(address, port, ca, name, query, way == "h3-get", *(source or [None]))
+        )
     print("rcode", dns.rcode.to_text(reply.rcode()))
     print("length", len(reply.wire))
     for rrset in reply.answer:

@@ -1,6 +1,6 @@
 //! Who is served: the neighbourhood is, the rest of the world is told no. Needs root, for networks of its own.
 
-use crate::support::{Dig, Kdig, Network, Process, Response, binary, run};
+use crate::support::{Authority, Dig, Kdig, NAME, Network, Process, Response, ask_on, binary, run};
 use std::net::SocketAddr;
 
 const SERVER_V4: &str = "10.9.0.1";
@@ -90,6 +90,24 @@ fn encrypted_transports_serve_the_same() {
     check("fd00:9::2", true);
     check("203.0.113.9", false);
     check("2001:db8:77::2", false);
+}
+
+#[test]
+fn http3_serves_the_same() {
+    let network = Network::new();
+    let authority = Authority::new();
+    authority.write(network.path());
+    authority.issue(network.path(), &[NAME]);
+    let _squint = serve(
+        &network,
+        "[server]\nlisten_h3 = [\"0.0.0.0:8443\"]\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n",
+    );
+    let ca = network.path().join("ca.pem").display().to_string();
+    for (from, rcode) in [("10.9.0.2", "NOERROR"), ("203.0.113.9", "REFUSED")] {
+        let asked = ["h3-post", SERVER_V4, "8443", &ca, NAME, "localhost", "A", from];
+        let told = ask_on(&network, &asked);
+        assert!(told.contains(&format!("rcode {rcode}")), "{from}: {told}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! One Squint as the upstream of another, over encrypted connections.
 
 use crate::support::{
-    Authority, Data, Encrypted, Finished, LARGE_STRINGS, NAME, Squint, ask_all, free_port, squint,
+    Authority, Broken, Data, Encrypted, Fault, Finished, Knot, LARGE_STRINGS, NAME, Squint,
+    ask_all, free_port, squint,
 };
 use std::{fs, net::SocketAddr};
 
@@ -151,6 +152,7 @@ fn check_disbelief(url: impl Fn(&Encrypted) -> String, ca: bool, expected: &str)
 #[test]
 fn nobody_is_believed_without_an_authority() {
     check_disbelief(|it| format!("tls://{}#{NAME}", it.tls), false, "UnknownIssuer");
+    check_disbelief(|it| format!("tls://{}#{NAME}", it.tls), false, "hint: if it is your own");
     check_disbelief(|it| format!("https://{}/dns-query#{NAME}", it.https), false, "UnknownIssuer");
     check_disbelief(|it| format!("quic://{}#{NAME}", it.quic), false, "UnknownIssuer");
     check_disbelief(|it| format!("h3://{}/dns-query#{NAME}", it.h3), false, "UnknownIssuer");
@@ -158,7 +160,15 @@ fn nobody_is_believed_without_an_authority() {
 
 #[test]
 fn nobody_is_believed_under_another_name() {
-    check_disbelief(|it| format!("tls://{}#other.example", it.tls), true, "not valid for name");
+    let name = "not valid for name";
+    check_disbelief(|it| format!("tls://{}#other.example", it.tls), true, name);
+    check_disbelief(|it| format!("quic://{}#other.example", it.quic), true, name);
+    // And told what to write, if that is whom one means.
+    check_disbelief(
+        |it| format!("tls://127.0.0.1:{}#other.example", it.tls.port()),
+        true,
+        &format!("#{NAME}`"),
+    );
     check_disbelief(|it| format!("tls://{}", with_ip(it.tls, [127, 0, 0, 2])), true, "refused");
 }
 
@@ -182,4 +192,50 @@ fn names_need_somebody_to_look_them_up() {
     assert!(done.stderr.contains("has to be looked up itself"), "{done:?}");
     let done = told("[upstream]\nca = \"missing.pem\"\n");
     assert!(done.stderr.contains("missing.pem"), "{done:?}");
+}
+
+/// A Squint whose upstreams are one that is broken and, if given, another one.
+fn before_broken(fault: Fault, sound: Option<SocketAddr>) -> (Squint, Broken) {
+    let data = Data::new();
+    let authority = Authority::new();
+    authority.write(data.path());
+    let broken = Broken::start(fault, &authority);
+    let sound = sound.map_or_else(String::new, |it| format!(", \"udp://{it}\""));
+    data.write_config(&format!(
+        "[upstream]\nservers = [\"tls://{}\"{sound}]\nca = \"ca.pem\"\n",
+        broken.address
+    ));
+    (Squint::start_alone(data), broken)
+}
+
+#[test]
+fn whatever_an_upstream_does_the_client_is_answered() {
+    // `dig` waits no longer than that for its answer.
+    let limit = ["+time=4", "+tries=1"];
+    for fault in Fault::ALL {
+        let (squint, _broken) = before_broken(fault, None);
+        let response = squint.dig("www.example", "A").with(&limit).ask();
+        assert_eq!(response.status, "SERVFAIL", "{fault:?}");
+        let [ede] = &response.ede[..] else { panic!("{fault:?}: {response:?}") };
+        assert!(ede.starts_with("22") || ede.starts_with("23"), "{fault:?}: {ede}");
+        assert_eq!(squint.ask("localhost", "A").data(), ["127.0.0.1"]);
+    }
+}
+
+#[test]
+fn a_broken_upstream_beside_a_sound_one_costs_nothing() {
+    let knot = Knot::start();
+    for fault in Fault::ALL {
+        let (squint, broken) = before_broken(fault, Some(knot.address));
+        assert_eq!(squint.ask("first.example", "A").data(), ["192.0.2.99"], "{fault:?}");
+        let names: Vec<String> = (0..300).map(|it| format!("n{it}.example")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert!(ask_all(squint.address, &names).iter().all(|it| *it == (0, 1)), "{fault:?}");
+        let (_, events) = squint.stop();
+        let sound = format!("udp://{}", knot.address);
+        assert!(events.iter().all(|it| it["upstream"] == sound.as_str()), "{fault:?}: {events:?}");
+        // It is asked now and then whether it is well again, and not for each query.
+        let connections = broken.connections();
+        assert!((1..100).contains(&connections), "{fault:?}: {connections}");
+    }
 }

@@ -147,6 +147,23 @@ fn strangers_are_refused_and_then_ignored() {
 }
 
 #[test]
+fn the_latest_connection_is_served_however_many_idle() {
+    let rig = Rig::start(&["127.0.0.1:0"], 1);
+    rig.runtime.block_on(async {
+        let mut idle = Vec::new();
+        for _ in 0..252 {
+            idle.push(rig.quic().await.unwrap());
+        }
+        let client = rig.quic().await.unwrap();
+        assert_eq!(hear(&mut client.ask("now.example").await.1).await, (0, 0));
+        for early in &idle[..2] {
+            assert_eq!(early.ended().await, 0);
+        }
+    });
+    assert!(rig.finish().tcp_evicted >= 3);
+}
+
+#[test]
 fn junk_and_silence_stall_nobody() {
     let rig = Rig::start(&["127.0.0.1:0"], 1);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -124,6 +124,39 @@ fn the_latest_connection_is_served_however_many_idle() {
     assert_eq!(rig.finish().tcp_evicted, 11);
 }
 
+/// A connection from another address of this host, as of another client.
+fn tcp_from(client: [u8; 4], server: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((client, 0)).into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+#[test]
+fn a_thousand_idle_connections_are_in_nobodys_way() {
+    let rig = Rig::start(&["127.0.0.1:0"], 1);
+    let from = |it: u32| [127, 0, 1, u8::try_from(it / 200).unwrap()];
+    let idle: Vec<TcpStream> = (0..1000).map(|it| tcp_from(from(it), rig.address())).collect();
+    let socket = rig.udp();
+    for id in 0..500 {
+        let name = if id % 2 == 0 { "now.example" } else { "later.example" };
+        socket.send(&query(id, name)).unwrap();
+        assert_eq!(receive(&socket), (id, 0));
+    }
+    // Everybody who comes finds a place, at the cost of whoever idles longest.
+    for number in 0..20 {
+        let mut stream = tcp_from([127, 0, 2, number], rig.address());
+        ask(&mut stream, 1, "later.example");
+        assert_eq!(read(&mut stream), (1, 0));
+    }
+    drop(idle);
+    // The fuller the table, the shorter the time that one may idle.
+    let totals = rig.finish();
+    assert!(totals.tcp_evicted + totals.tcp_timed_out >= 20, "{totals:?}");
+}
+
 /// A connection served on this task's runtime, whose clock stands still and jumps when nothing else is to do.
 async fn connected() -> (tokio::net::TcpStream, JoinHandle<()>, Arc<Metrics>) {
     let (stop, stopped) = watch::channel(false);

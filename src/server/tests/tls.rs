@@ -180,6 +180,55 @@ fn requests_follow_each_other() {
 }
 
 #[test]
+fn queries_may_be_sent_ahead() {
+    let rig = Rig::start(&["127.0.0.1:0"], 1);
+    let mut stream = rig.https();
+    for (id, name) in [(1, "later.example"), (2, "now.example"), (3, "later.example")] {
+        get(&mut stream, id, name);
+    }
+    // Over HTTP/1.1 answers come in the order of the queries.
+    for id in 1..=3 {
+        assert_eq!(id_and_rcode(&response(&mut stream).1), (id, 0));
+    }
+    drop(stream);
+    assert_eq!(rig.finish().tcp_opened, 1);
+}
+
+#[test]
+fn messages_may_be_split_and_joined() {
+    let rig = Rig::start(&["127.0.0.1:0"], 1);
+    let mut stream = rig.tls();
+    // A record of TLS for each octet.
+    for octet in framed(&query(1, "now.example")) {
+        stream.write_all(&[octet]).unwrap();
+        stream.flush().unwrap();
+    }
+    assert_eq!(read(&mut stream), (1, 0));
+    let many: Vec<u8> = (0..100).flat_map(|id| framed(&query(id, "now.example"))).collect();
+    stream.write_all(&many).unwrap();
+    for id in 0..100 {
+        assert_eq!(read(&mut stream), (id, 0));
+    }
+    drop(stream);
+    rig.finish();
+}
+
+#[test]
+fn a_client_that_comes_back_is_known() {
+    let rig = Rig::start(&["127.0.0.1:0"], 1);
+    let config = client(&rig.certificate, b"dot");
+    for known in [false, true] {
+        let session = ClientConnection::new(Arc::clone(&config), localhost()).unwrap();
+        let mut stream = StreamOwned::new(session, rig.bare(Transport::Dot));
+        ask(&mut stream, 1, "now.example");
+        assert_eq!(read(&mut stream), (1, 0));
+        let resumed = stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        assert_eq!(resumed, known);
+    }
+    rig.finish();
+}
+
+#[test]
 fn a_client_that_goes_is_counted() {
     let rig = Rig::start(&["127.0.0.1:0"], 1);
     let mut stream = rig.https();

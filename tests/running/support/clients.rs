@@ -1,11 +1,14 @@
 //! Clients written by others in Python, and the load generator of DNS-OARC.
 
-use super::{Encrypted, Finished, NAME, run};
+use super::{Encrypted, Finished, NAME, Network, run};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
+
+/// Asks one question.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/ask.py");
 
 /// Asks by `tests/clients/ask.py`; the facts that it prints.
 pub(crate) fn ask_by_others(
@@ -17,10 +20,17 @@ pub(crate) fn ask_by_others(
 ) -> String {
     let (address, port, ca) = (server.ip().to_string(), server.port().to_string(), served.ca());
     let mut command = Command::new(python());
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/ask.py"));
-    command.args([way, &address, &port]).arg(ca).args([NAME, qname, qtype]);
+    command.arg(SCRIPT).args([way, &address, &port]).arg(ca).args([NAME, qname, qtype]);
     let done = run(&mut command, "");
     assert_eq!(done.code, Some(0), "{way} {qname}: {done:?}");
+    done.stdout
+}
+
+/// The same from a host of a network.
+pub(crate) fn ask_on(network: &Network, args: &[&str]) -> String {
+    let script = [SCRIPT].iter().chain(args).map(|&it| it.to_owned()).collect::<Vec<_>>();
+    let done = run(&mut network.on_client(python().to_str().unwrap(), &script), "");
+    assert_eq!(done.code, Some(0), "{args:?}: {done:?}");
     done.stdout
 }
 

@@ -1,6 +1,7 @@
 //! What the tests share: servers and clients as processes that never outlive their test.
 
 mod authority;
+mod broken;
 mod clients;
 mod dig;
 mod encrypted;
@@ -17,7 +18,8 @@ mod tree;
 mod upstream;
 
 pub(crate) use authority::Authority;
-pub(crate) use clients::{ask_by_others, dnsperf};
+pub(crate) use broken::{Broken, Fault};
+pub(crate) use clients::{ask_by_others, ask_on, dnsperf};
 pub(crate) use dig::{Dig, Response};
 pub(crate) use encrypted::{Encrypted, NAME};
 pub(crate) use kdig::Kdig;
