@@ -9,7 +9,7 @@ use crate::dns::{Client, Transport, freshness_secs};
 use data_encoding::BASE64URL_NOPAD;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::{Body, Bytes},
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
     http::request::Parts,
@@ -146,12 +146,25 @@ where
     if query.uri.path() != PATH {
         return Err(Problem::Path);
     }
-    let packet = match query.method {
-        Method::GET => parameter(query.uri.query().unwrap_or_default())?,
-        Method::POST => body(&query.headers, content).await?,
-        _ => return Err(Problem::Method),
+    match query.method {
+        Method::GET => answerable(parameter(query.uri.query().unwrap_or_default())?),
+        Method::POST => answerable(body(&query.headers, content).await?),
+        _ => Err(Problem::Method),
+    }
+}
+
+/// The DNS message that path and query string of a GET carry (RFC 8484 section 4.1), or the status that says why there is none.
+pub fn message_of_uri(uri: &Uri) -> Result<Bytes, StatusCode> {
+    let message = if uri.path() == PATH {
+        parameter(uri.query().unwrap_or_default()).and_then(answerable)
+    } else {
+        Err(Problem::Path)
     };
-    // The shortest that DNS can answer: a whole header of a query.
+    message.map_err(|it| it.told().0)
+}
+
+/// The shortest that DNS can answer is a whole header of a query.
+fn answerable(packet: Bytes) -> Result<Bytes, Problem> {
     if packet.len() < HEADER_LEN || packet[2] & QR != 0 {
         return Err(Problem::NoMessage);
     }

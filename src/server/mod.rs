@@ -53,6 +53,7 @@ mod udp;
 pub use access::Access;
 pub use bind::StartError;
 pub use certificate::{Certificate, CertificateError, CertificateSource};
+pub use doh::message_of_uri;
 pub use holder::Holder;
 pub use interfaces::reachable_addresses;
 pub use prefix::{Prefix, PrefixError};

@@ -4,10 +4,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, body::Bytes, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
-use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UdpSocket},
+    task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -138,6 +139,67 @@ impl Connection {
             }
         }
     }
+}
+
+impl Connection {
+    /// Sends all of these at once, which differ in their IDs, and waits for as many responses, in whatever order.
+    pub(crate) async fn exchange_all(
+        &mut self,
+        packets: &[Vec<u8>],
+        patience: Duration,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        let got = timeout(patience, self.exchanged_all(packets)).await;
+        got.ok().flatten().ok_or_else(|| "responses are missing".to_owned())
+    }
+
+    async fn exchanged_all(&mut self, packets: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+        match self {
+            Self::Udp(socket) => datagrams(socket, packets).await,
+            Self::Tcp(stream) => frames(stream, packets).await,
+            Self::Dot(stream) => frames(stream, packets).await,
+            Self::Doh(sender) => {
+                let mut tasks = JoinSet::new();
+                for packet in packets {
+                    let (sender, packet) = (sender.clone(), packet.clone());
+                    tasks.spawn(async move { Self::Doh(sender).exchanged(&packet).await });
+                }
+                tasks.join_all().await.into_iter().collect()
+            }
+            Self::Doq { .. } => None,
+        }
+    }
+}
+
+/// Sends once more what is not answered: datagrams may be lost, also here.
+async fn datagrams(socket: &UdpSocket, packets: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    let mut got: HashMap<[u8; 2], Vec<u8>> = HashMap::new();
+    let mut buffer = vec![0; 65_535];
+    while got.len() < packets.len() {
+        for packet in packets.iter().filter(|it| !got.contains_key(&[it[0], it[1]])) {
+            socket.send(packet).await.ok()?;
+        }
+        while got.len() < packets.len() {
+            let received = timeout(Duration::from_secs(2), socket.recv(&mut buffer)).await;
+            let Ok(len) = received else { break };
+            let octets = &buffer[..len.ok()?];
+            got.insert(*octets.first_chunk()?, octets.to_vec());
+        }
+    }
+    Some(got.into_values().collect())
+}
+
+async fn frames(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    packets: &[Vec<u8>],
+) -> Option<Vec<Vec<u8>>> {
+    let octets: Vec<u8> = packets.iter().flat_map(|it| frame(it)).collect();
+    stream.write_all(&octets).await.ok()?;
+    stream.flush().await.ok()?;
+    let mut got = Vec::new();
+    while got.len() < packets.len() {
+        got.push(read_frame(stream).await?);
+    }
+    Some(got)
 }
 
 /// A message with its length before it (RFC 1035 section 4.2.2).

@@ -19,16 +19,13 @@ pub(crate) fn packet(ask: &Ask, zone: &str, id: u16) -> Vec<u8> {
     for word in raw {
         match word.split_once(':') {
             None if word == "ID" => packet.extend(id.to_be_bytes()),
-            None => packet.extend(wire::hex(word)),
             Some(("N", name)) => packet.extend(wire::name(name, zone)),
             // A name without its last octet.
             Some(("L", name)) => {
                 let name = wire::name(name, zone);
                 packet.extend(&name[..name.len() - 1]);
             }
-            Some((count, octet)) => {
-                packet.extend(wire::hex(octet).repeat(count.parse().unwrap()));
-            }
+            _ => packet.extend(wire::repeated(word)),
         }
     }
     packet

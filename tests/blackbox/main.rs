@@ -7,7 +7,11 @@
 #[path = "../running/support/authority.rs"]
 mod authority;
 mod client;
+mod flood;
 mod judge;
+#[path = "../running/support/knot.rs"]
+mod knot;
+mod peers;
 #[path = "../running/support/ports.rs"]
 mod ports;
 #[path = "../running/support/process.rs"]
@@ -15,11 +19,15 @@ mod process;
 mod run;
 mod script;
 mod server;
+mod soak;
 mod streams;
 mod table;
+mod transports;
 mod upstream;
 mod wire;
 
+use ports::free_port;
+use process::Process;
 use run::Outcome;
 use server::Kind;
 use std::{collections::BTreeMap, env, fs, path::Path};

@@ -17,8 +17,13 @@ use std::{
     path::Path,
     process::Command,
     sync::Arc,
+    time::Duration,
 };
 use tempfile::TempDir;
+
+/// How long a reload may take, and how often is looked.
+const PATIENCE: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -66,7 +71,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one that forwards to these; `config` is more of Squint's configuration.
     pub(crate) fn start(kind: Kind, upstreams: &[SocketAddr], config: &str) -> Self {
+        Self::start_with(kind, upstreams, config, &[])
+    }
+
+    /// The same with these files beside the configuration.
+    pub(crate) fn start_with(
+        kind: Kind,
+        upstreams: &[SocketAddr],
+        config: &str,
+        files: &[(&str, &str)],
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
         let [plain, dot, doh, doq] =
             [(); 4].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
         let mut places = Places { plain, dot, doh, doq, roots: None };
@@ -92,6 +110,24 @@ impl Server {
             });
         }
         Self { kind, places, process, _dir: dir }
+    }
+
+    /// Has it read everything again; `reloads` counts how often it has.
+    pub(crate) async fn reload(&self, reloads: usize) {
+        self.process.signal("HUP");
+        let mut waited = Duration::ZERO;
+        while self.process.stderr().matches("SIGHUP: policy").count() < reloads {
+            assert!(waited < PATIENCE, "no reload: {}", self.process.stderr());
+            tokio::time::sleep(STEP).await;
+            waited += STEP;
+        }
+    }
+
+    /// Octets of memory in use.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
     }
 
     /// Stops it; ours has to end well, without a fault on the way.

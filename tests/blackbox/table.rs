@@ -66,7 +66,7 @@ fn compared_with_others() {
         for it in outcomes.iter().filter(|it| it.result.is_err()) {
             let why = it.result.as_ref().unwrap_err().lines().next().unwrap_or_default();
             let (server, over) = (kind.as_str(), it.transport.as_str());
-            let why: String = why.chars().take(160).collect();
+            let why: String = why.escape_debug().take(160).collect();
             writeln!(text, "- {server}, {}, over {over}: `{}`", it.case, why.replace('`', "'"))
                 .unwrap();
         }

@@ -1,5 +1,6 @@
 //! DNS messages by hand: built octet by octet, and read strictly, so that nothing is taken for granted on either side.
 
+use rand::{RngExt as _, rngs::StdRng};
 use std::fmt::Write as _;
 
 pub(crate) const HEADER_LEN: usize = 12;
@@ -203,6 +204,25 @@ impl Edns {
     }
 }
 
+/// Where the TTLs of a message stand, OPT's left out.
+pub(crate) fn ttls(octets: &[u8]) -> Result<Vec<usize>, String> {
+    let word = |at: usize| u16_at(octets, at).ok_or_else(|| "no whole header".to_owned());
+    let mut at = HEADER_LEN;
+    if word(4)? > 0 {
+        at = name_at(octets, at)?.1 + 4;
+    }
+    let (mut places, count) = (Vec::new(), word(6)? + word(8)? + word(10)?);
+    for _ in 0..count {
+        let fixed = name_at(octets, at)?.1;
+        let (record, end) = record_at(octets, at)?;
+        if record.rtype != OPT {
+            places.push(fixed + 4);
+        }
+        at = end;
+    }
+    Ok(places)
+}
+
 pub(crate) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
     octets.get(at..)?.first_chunk().map(|it| u16::from_be_bytes(*it))
 }
@@ -310,6 +330,12 @@ pub(crate) fn name(text: &str, zone: &str) -> Vec<u8> {
     name
 }
 
+/// The name with some letters in upper case.
+pub(crate) fn in_any_case(name: &[u8], numbers: &mut StdRng) -> Vec<u8> {
+    let upper = |it: &u8| if numbers.random_bool(0.15) { it.to_ascii_uppercase() } else { *it };
+    name.iter().map(upper).collect()
+}
+
 /// Text with `\DDD` and `{N}`.
 pub(crate) fn octets_of(text: &str) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::new(), text);
@@ -348,6 +374,14 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(octet).collect()
 }
 
+/// Hexadecimal, or `COUNT:HEX`.
+pub(crate) fn repeated(text: &str) -> Vec<u8> {
+    match text.split_once(':') {
+        Some((count, octets)) => hex(octets).repeat(count.parse().unwrap()),
+        None => hex(text),
+    }
+}
+
 pub(crate) fn hex_of(octets: &[u8]) -> String {
     octets.iter().fold(String::new(), |mut out, it| {
         write!(out, "{it:02x}").unwrap();
@@ -373,7 +407,7 @@ pub(crate) fn rtype_of(text: &str) -> u16 {
 pub(crate) fn rdata(rtype: &str, words: &[&str], zone: &str) -> Vec<u8> {
     let number = |at: usize| words[at].parse::<u16>().unwrap().to_be_bytes().to_vec();
     if words[0] == "\\#" {
-        return words[1..].iter().flat_map(|it| hex(it)).collect();
+        return words[1..].iter().flat_map(|it| repeated(it)).collect();
     }
     match rtype {
         "A" => words[0].parse::<std::net::Ipv4Addr>().unwrap().octets().to_vec(),
