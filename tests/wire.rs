@@ -56,7 +56,9 @@ fn records(max: usize) -> impl Strategy<Value = Vec<Record>> {
 }
 
 /// The same records under names that the question leads to.
-fn chained(name: &rr::Name, mut records: Vec<Record>) -> Vec<Record> {
+fn chained(name: &rr::Name, qtype: RecordType, mut records: Vec<Record>) -> Vec<Record> {
+    let leads_on = |it: &Record| it.record_type() == RecordType::CNAME;
+    records.retain(|it| qtype == RecordType::ANY || it.record_type() == qtype || leads_on(it));
     let mut owner = name.clone();
     for record in &mut records {
         record.name = owner.clone();
@@ -86,7 +88,7 @@ fn reply() -> impl Strategy<Value = Message> {
             message.metadata.authentic_data = ad;
             message.metadata.authoritative = aa;
             message.add_query(op::Query::query(name, qtype));
-            message.answers = chained(message.queries[0].name(), answers);
+            message.answers = chained(message.queries[0].name(), qtype, answers);
             message.authorities = authorities;
             message.additionals = additionals;
             if let Some((at, dnssec_ok)) = opt {

@@ -1,7 +1,9 @@
 //! Which records of a message belong to the question, and a message without those that do not.
 
 use super::{
-    class, names,
+    class,
+    intake::Question,
+    names,
     rdata::Entry,
     rtype,
     wire::{HEADER_LEN, Header, u16_at},
@@ -18,8 +20,8 @@ const PASSES_MAX: usize = 8;
 /// Which records belong to the question; `None` when all do. A cache or client that is told of anything else would have to
 /// believe it (RFC 2181 section 5.4.1).
 ///
-/// In the answer section those are at the name asked, where CNAME records lead to from there, and the DNAME records that made
-/// them, with their signatures. In the authority section, SOA, NS and DS of zones above one of these names, and the proofs of
+/// In the answer section those are of the type asked, at the name asked and where CNAME records lead to from there, with these,
+/// the DNAME records that made them, and signatures. In the authority section, SOA, NS and DS of zones above one of these names, and the proofs of
 /// DNSSEC; in the additional section, what records before them name, such as the addresses of mail servers.
 ///
 /// `at` is where the records start.
@@ -27,25 +29,24 @@ pub(super) fn strays(
     message: &[u8],
     at: usize,
     header: &Header,
-    name: &Name,
-    qclass: u16,
+    question: &Question<'_>,
 ) -> Option<Vec<bool>> {
     let answers = usize::from(header.answers);
     let bare = header.authorities | header.additionals == 0;
-    if bare && (0..answers).try_fold(at, |at, _| plain(message, at, qclass)).is_some() {
+    if bare && (0..answers).try_fold(at, |at, _| plain(message, at, question)).is_some() {
         return None;
     }
-    let mut chain = vec![name.clone()];
+    let mut chain = vec![question.name.clone()];
     let mut kept = vec![false; header.records()];
     for _ in 0..PASSES_MAX {
         let known = chain.len();
-        pass(message, at, qclass, &mut chain, &mut kept[..answers]);
+        pass(message, at, question, &mut chain, &mut kept[..answers]);
         if chain.len() == known || !kept[..answers].contains(&false) {
             break;
         }
     }
     if !bare {
-        around(message, at, header, qclass, &chain, &mut kept);
+        around(message, at, header, question.qclass, &chain, &mut kept);
     }
     kept.contains(&false).then_some(kept)
 }
@@ -95,11 +96,11 @@ fn is_authority(message: &[u8], entry: &Entry, owner: &Name, chain: &[Name]) -> 
 }
 
 /// Steps over a record right at the question's name that leads to no other; `None` at any other record.
-fn plain(message: &[u8], at: usize, qclass: u16) -> Option<usize> {
+fn plain(message: &[u8], at: usize, question: &Question<'_>) -> Option<usize> {
     let entry = Entry::read(message, at)?;
     let is_plain = message[at..].starts_with(&names::QUESTION_POINTER)
         && entry.rtype != rtype::CNAME
-        && has_class(&entry, qclass);
+        && fits(&entry, question);
     is_plain.then(|| entry.end())
 }
 
@@ -107,14 +108,26 @@ fn has_class(entry: &Entry, qclass: u16) -> bool {
     entry.class == qclass || qclass == class::ANY
 }
 
+/// Whether class and type are what was asked for, or the type leads on or signs.
+fn fits(entry: &Entry, &Question { qtype, qclass, .. }: &Question<'_>) -> bool {
+    let leads_on = matches!(entry.rtype, rtype::CNAME | rtype::DNAME | rtype::RRSIG | rtype::SIG);
+    has_class(entry, qclass) && (entry.rtype == qtype || qtype == rtype::ANY || leads_on)
+}
+
 /// Reads the section once, keeps what the chain leads to, and makes the chain longer.
-fn pass(message: &[u8], mut at: usize, qclass: u16, chain: &mut Vec<Name>, kept: &mut [bool]) {
+fn pass(
+    message: &[u8],
+    mut at: usize,
+    question: &Question<'_>,
+    chain: &mut Vec<Name>,
+    kept: &mut [bool],
+) {
     // Records of one set stand together and point at the same name.
     let mut last: Option<(usize, usize)> = None;
     for kept in kept {
         let Some(entry) = Entry::read(message, at) else { return };
         at = entry.end();
-        if *kept || !has_class(&entry, qclass) {
+        if *kept || !fits(&entry, question) {
             continue;
         }
         let target = names::pointer(message, entry.owner).filter(|it| it.0 == entry.owner);
@@ -264,6 +277,11 @@ mod tests {
                 .answer(WWW, CNAME, 60, b"\x03www\x04test\x00")
                 .answer(b"\x03www\x04test\x00", A, 60, ADDRESS),
             &[("example", DNAME), ("example", RRSIG), ("www.example", CNAME), ("www.test", A)],
+        );
+        // Not what was not asked for, right at the name.
+        check(
+            sample().answer(WWW, A, 60, ADDRESS).answer(WWW, rtype::TXT, 60, b"\x01x"),
+            &[("www.example", A)],
         );
         // A circle ends.
         check(sample().answer(WWW, CNAME, 60, WWW), &[("www.example", CNAME)]);
@@ -442,12 +460,13 @@ mod tests {
         // Each record's RDATA is four octets here and 250 when written out.
         let long =
             [&[63; 1][..], &[b'x'; 63], b"\x3f", &[b'y'; 63], b"\x3f", &[b'z'; 63], b"\0"].concat();
-        let mut reply = sample().answer(&long, rtype::A, 60, ADDRESS);
+        let question = Sample::new(7, flag::QR, NAME, rtype::NS, class::IN);
+        let mut reply = question.answer(&long, rtype::A, 60, ADDRESS);
         for _ in 0..600 {
             reply = reply.answer(WWW, rtype::NS, 60, b"\x01a\xc0\x1d");
         }
         let name = Name::parse("www.example").unwrap();
-        let read = Answer::from_reply(&reply.octets(), 7, &name, rtype::A, class::IN);
+        let read = Answer::from_reply(&reply.octets(), 7, &name, rtype::NS, class::IN);
         assert_eq!(read.err(), Some(super::super::BadReply::Malformed));
     }
 }

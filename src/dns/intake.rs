@@ -83,8 +83,7 @@ pub(super) fn read<'a>(
         return Err(BadReply::Malformed);
     }
     let mut header = Header { additionals, ..header };
-    let Question { name, qclass, .. } = *question;
-    if let Some(kept) = chain::strays(&octets, question_end, &header, name, qclass) {
+    if let Some(kept) = chain::strays(&octets, question_end, &header, question) {
         let (answers, authorities) = (header.answers, header.authorities);
         let stays = |index: usize, _: &Entry| kept.get(index) != Some(&false);
         (octets, header) =

@@ -66,7 +66,7 @@ impl Exit<'_> {
             now,
             age_secs: entry.age_secs(now),
             ttl_secs_override: None,
-            ede: None,
+            ede: cached_error(&entry.answer),
             cached: true,
         };
         self.send(&entry.answer, &entry.facts, &manner, out);
@@ -189,4 +189,13 @@ impl Proxy {
             Exit { proxy: self, policy: &policy, query, client, received, verdict: &verdict };
         exit.record(rcode, &Arc::default(), received, false);
     }
+}
+
+/// What is said of a failure that is remembered, where nobody has said more (RFC 8914 section 4.14).
+fn cached_error(answer: &Answer) -> Option<Ede<'static>> {
+    let is_bare = answer.rcode() == Rcode::SERVFAIL && answer.ede().is_none();
+    is_bare.then_some(Ede {
+        code: Ede::CACHED_ERROR,
+        text: "an upstream failed a moment ago, and is asked again in a few seconds",
+    })
 }
