@@ -24,6 +24,7 @@ const GROWTH_MAX: u64 = 24 << 20;
 
 #[test]
 fn random_packets_leave_no_trace() {
+    let _turn = crate::turn();
     let count = env::var("FLOOD").map_or(PACKETS, |it| it.parse().unwrap());
     crate::runtime().block_on(async {
         let upstreams = Upstreams::start(1).await;

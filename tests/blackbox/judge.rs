@@ -92,6 +92,15 @@ fn always(sent: &[u8], is_raw: bool, message: &Message) -> Result<(), String> {
             return Err("another question, or other letters".to_owned());
         }
     }
+    if message.edns.as_ref().is_some_and(|it| it.z != 0) {
+        return Err("EDNS flags besides DO".to_owned());
+    }
+    let (errors, mut distinct) = (message.errors(), message.errors());
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() != errors.len() {
+        return Err("an Extended DNS Error twice".to_owned());
+    }
     if is_raw || opcode != 0 {
         return Ok(());
     }

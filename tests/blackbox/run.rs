@@ -9,7 +9,7 @@ use crate::{
     upstream::{Upstreams, Zone},
     wire,
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 /// Cases under way at once. Peers get fewer, so that their own bounds on connections are not what is measured.
@@ -18,6 +18,29 @@ const AT_ONCE_PEERS: usize = 6;
 
 /// How long is waited for a response that should not come.
 const SILENCE: Duration = Duration::from_millis(600);
+
+/// Which cases are run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Picked {
+    /// Those whose names contain it.
+    name: String,
+    /// Those at these places only.
+    places: Option<BTreeSet<usize>>,
+}
+
+impl Picked {
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), places: None }
+    }
+
+    pub(crate) const fn only(places: BTreeSet<usize>) -> Self {
+        Self { name: String::new(), places: Some(places) }
+    }
+
+    fn has(&self, place: usize, name: &str) -> bool {
+        name.contains(&self.name) && self.places.as_ref().is_none_or(|it| it.contains(&place))
+    }
+}
 
 /// What became of one case on one transport.
 #[derive(Debug)]
@@ -32,24 +55,34 @@ pub(crate) struct Outcome {
 }
 
 /// Runs a suite against a server of its own; peers on plain transports and without our own choices.
-pub(crate) async fn suite(suite: &Suite, place: usize, kind: Kind, filter: &str) -> Vec<Outcome> {
+pub(crate) async fn suite(
+    suite: &Suite,
+    place: usize,
+    kind: Kind,
+    picked: &Picked,
+) -> Vec<Outcome> {
+    let cases = suite.cases.iter().enumerate().map(|(number, case)| (place + number, case));
+    let is_run = |(place, case): &(usize, &Case)| {
+        picked.has(*place, &case.name) && (kind == Kind::Squint || !case.ours)
+    };
+    let cases: Vec<(usize, &Case)> = cases.filter(is_run).collect();
+    if cases.is_empty() {
+        return Vec::new();
+    }
     let upstreams = Upstreams::start(suite.upstreams).await;
     let server = started(kind, &upstreams, &suite.config).await;
     let at_once = if kind == Kind::Squint { AT_ONCE } else { AT_ONCE_PEERS };
     let tickets = Arc::new(Semaphore::new(at_once));
     let mut tasks = JoinSet::new();
     let mut planned = Vec::new();
-    for (number, case) in suite.cases.iter().enumerate() {
-        if (kind != Kind::Squint && case.ours) || !case.name.contains(filter) {
-            continue;
-        }
+    for (place, case) in cases {
         for &transport in &case.over {
             if kind != Kind::Squint && !transport.is_plain() {
                 continue;
             }
             let at = planned.len();
-            planned.push((place + number, case, transport));
-            let label = format!("k{number}{}", transport.as_str());
+            planned.push((place, case, transport));
+            let label = format!("k{place}{}", transport.as_str());
             let zone = upstreams.enter(&label, &case.ups, &elsewhere(case));
             let (case, places) = (case.clone(), server.places.clone());
             let tickets = Arc::clone(&tickets);
@@ -79,25 +112,27 @@ pub(crate) async fn suite(suite: &Suite, place: usize, kind: Kind, filter: &str)
 }
 
 /// Runs what cannot be said in a case file: how streams are cut, joined and kept.
-pub(crate) async fn streams(place: usize, kind: Kind, filter: &str) -> Vec<Outcome> {
+pub(crate) async fn streams(place: usize, kind: Kind, picked: &Picked) -> Vec<Outcome> {
+    let cases = STREAMS.iter().enumerate().map(|(number, stream)| (place + number, stream));
+    let cases: Vec<_> = cases.filter(|it| picked.has(it.0, it.1.name)).collect();
+    if cases.is_empty() {
+        return Vec::new();
+    }
     let upstreams = Upstreams::start(1).await;
     let server = started(kind, &upstreams, "").await;
     let ups = script::read(streams::UPS).cases.remove(0).ups;
     let mut outcomes = Vec::new();
-    for (number, stream) in STREAMS.iter().enumerate() {
-        if !stream.name.contains(filter) {
-            continue;
-        }
+    for (place, stream) in cases {
         for transport in [Transport::Tcp, Transport::Dot] {
             if kind != Kind::Squint && !transport.is_plain() {
                 continue;
             }
-            let zone = upstreams.enter(&format!("s{number}{}", transport.as_str()), &ups, &[]);
+            let zone = upstreams.enter(&format!("s{place}{}", transport.as_str()), &ups, &[]);
             let (play, places) = (stream.play, server.places.clone());
             let done =
                 tokio::spawn(async move { streams::run(play, &places, transport, &zone).await });
             outcomes.push(Outcome {
-                place: place + number,
+                place,
                 rule: stream.rule.to_owned(),
                 case: stream.name.to_owned(),
                 ours: false,
@@ -147,8 +182,9 @@ async fn run(
             Step::Ask { ask, wants } => (ask, wants),
         };
         let mut tasks = JoinSet::new();
-        for _ in 0..ask.times {
-            let (ask, wants) = (ask.clone(), wants.clone());
+        for number in 0..ask.times {
+            let (mut ask, wants) = (ask.clone(), wants.clone());
+            ask.name = ask.name.replace('%', &number.to_string());
             let (places, zone) = (places.clone(), zone.name.clone());
             tasks.spawn(async move { one(&ask, &wants, transport, &places, &zone).await });
         }

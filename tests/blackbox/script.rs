@@ -360,7 +360,7 @@ fn ask(words: &[&str]) -> Ask {
         flags: 0x0100,
         edns: None,
         times: 1,
-        within_ms: 5_000,
+        within_ms: 15_000,
         raw: None,
     };
     for word in &words[2..] {

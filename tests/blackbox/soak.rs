@@ -70,6 +70,7 @@ struct Counts {
 #[test]
 #[ignore = "takes minutes; scripts/soak runs it"]
 fn nothing_is_lost_or_wrong() {
+    let _turn = crate::turn();
     let minutes: u64 = env::var("SOAK_MINUTES").map_or(1, |it| it.parse().unwrap());
     let told = crate::runtime().block_on(soak(minutes));
     if let Ok(path) = env::var("SOAK_REPORT") {

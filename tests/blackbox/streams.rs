@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The upstream takes its time for the name `slow`.
 pub(crate) const UPS: &str = "case slow\nup name=slow\ndelay 700\nan slow 60 A 192.0.2.1\n\

@@ -1,6 +1,12 @@
 //! One row per rule: how many of its cases hold, ours beside those of others.
 
-use crate::{all, run::Outcome, runtime, server::Kind};
+use crate::{
+    all,
+    run::{Outcome, Picked},
+    runtime,
+    server::Kind,
+    turn,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
@@ -26,8 +32,11 @@ fn by_place(outcomes: &[Outcome]) -> BTreeMap<usize, bool> {
 #[test]
 #[ignore = "needs unbound, named and dnsmasq; scripts/blackbox installs and runs it"]
 fn compared_with_others() {
-    let results: Vec<Vec<Outcome>> =
-        Kind::ALL.map(|kind| runtime().block_on(all(kind, ""))).into_iter().collect();
+    let _turn = turn();
+    let results: Vec<Vec<Outcome>> = Kind::ALL
+        .map(|kind| runtime().block_on(all(kind, &Picked::default())))
+        .into_iter()
+        .collect();
     let ours = &results[0];
     let mut rules: Vec<(&str, Vec<usize>)> = Vec::new();
     let own: BTreeSet<usize> = ours.iter().filter(|it| it.ours).map(|it| it.place).collect();

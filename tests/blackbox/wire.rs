@@ -70,6 +70,8 @@ pub(crate) struct Edns {
     pub(crate) rcode_high: u8,
     pub(crate) version: u8,
     pub(crate) dnssec_ok: bool,
+    /// The flags besides DO.
+    pub(crate) z: u16,
     pub(crate) options: Vec<(u16, Vec<u8>)>,
 }
 
@@ -175,7 +177,7 @@ impl Message {
 
 impl Edns {
     fn read(record: &Record) -> Result<Self, String> {
-        let [rcode_high, version, flags, _] = record.ttl.to_be_bytes();
+        let [rcode_high, version, flags, low] = record.ttl.to_be_bytes();
         let (mut options, mut at) = (Vec::new(), 0);
         while at < record.rdata.len() {
             let head = u16_at(&record.rdata, at).zip(u16_at(&record.rdata, at + 2));
@@ -188,7 +190,8 @@ impl Edns {
             at = end;
         }
         let dnssec_ok = flags & 0x80 != 0;
-        Ok(Self { size: record.class, rcode_high, version, dnssec_ok, options })
+        let z = u16::from_be_bytes([flags & 0x7f, low]);
+        Ok(Self { size: record.class, rcode_high, version, dnssec_ok, z, options })
     }
 
     pub(crate) fn record(&self) -> Record {
