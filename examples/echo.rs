@@ -1,6 +1,7 @@
 //! The floor that the UDP front is measured against: `recvmmsg`, QR set, `sendmmsg`, and nothing else.
 //!
-//! `cargo run --release --example echo -- 127.0.0.1:5301`. Runs until it is killed.
+//! `cargo run --release --example echo -- 127.0.0.1:5301`. With `--answer` behind the address it adds one address record instead, which
+//! makes it an upstream that costs next to nothing. Runs until it is killed.
 #![expect(unsafe_code, reason = "recvmmsg and sendmmsg are C interfaces")]
 
 #[cfg(not(target_os = "linux"))]
@@ -16,7 +17,8 @@ fn main() -> anyhow::Result<()> {
     const BATCH: usize = 64;
     const PACKET_LEN_MAX: usize = 1500;
 
-    let address = std::env::args().nth(1).context("usage: echo ADDRESS:PORT")?;
+    let address = std::env::args().nth(1).context("usage: echo ADDRESS:PORT [--answer]")?;
+    let answers = std::env::args().nth(2).is_some_and(|it| it == "--answer");
     let socket = UdpSocket::bind(&address).with_context(|| format!("cannot bind {address}"))?;
     let mut packets = vec![[0_u8; PACKET_LEN_MAX]; BATCH];
     // SAFETY: all-zero is a valid value of these C structures: no address, no buffer.
@@ -49,7 +51,8 @@ fn main() -> anyhow::Result<()> {
         let received = received as usize;
         for i in 0..received {
             packets[i][2] |= 0x80;
-            vectors[i].iov_len = headers[i].msg_len as usize;
+            let len = headers[i].msg_len as usize;
+            vectors[i].iov_len = if answers { answer(&mut packets[i], len) } else { len };
         }
         let mut sent = 0;
         while sent < received {
@@ -69,4 +72,25 @@ fn main() -> anyhow::Result<()> {
             headers[i].msg_hdr.msg_namelen = name_len;
         }
     }
+}
+
+/// Turns a query into its answer: the question as it came, one record, and no OPT. Tells how long it is.
+#[cfg(target_os = "linux")]
+fn answer(packet: &mut [u8], len: usize) -> usize {
+    const HEADER_LEN: usize = 12;
+    let mut at = HEADER_LEN;
+    while at < len && packet[at] != 0 {
+        at += 1 + usize::from(packet[at]);
+    }
+    at += 5;
+    packet[3] = 0x80;
+    packet[6..HEADER_LEN].fill(0);
+    // An address for A, and for every other type nothing: no record of it.
+    if at > len || packet[at - 4..at - 2] != [0, 1] {
+        return at.min(len);
+    }
+    packet[7] = 1;
+    let record = [0xc0, 12, 0, 1, 0, 1, 0, 1, 0x51, 0x80, 0, 4, 192, 0, 2, 1];
+    packet[at..at + record.len()].copy_from_slice(&record);
+    at + record.len()
 }
