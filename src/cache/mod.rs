@@ -1,7 +1,13 @@
 //! What is remembered: upstream answers with their verdict slots, and verdicts with the findings behind them.
 
 mod answers;
+mod entry;
+mod key;
+mod near;
+mod table;
 mod verdicts;
 
-pub use answers::{Answers, Entry, Key, Slot};
+pub use answers::Answers;
+pub use entry::{Entry, Slot};
+pub use key::Key;
 pub use verdicts::Verdicts;

@@ -330,6 +330,12 @@ impl Answer {
         &self.octets[..usize::from(self.message_len)]
     }
 
+    /// The question: name in lower case, type, class.
+    #[inline]
+    pub fn question(&self) -> &[u8] {
+        &self.octets[HEADER_LEN..usize::from(self.question_end)]
+    }
+
     /// Header and question.
     #[inline]
     pub(super) fn head(&self) -> &[u8] {

@@ -69,7 +69,7 @@ impl Exit<'_> {
             ede: cached_error(&entry.answer),
             cached: true,
         };
-        self.send(&entry.answer, &entry.facts, &manner, out);
+        self.send(&entry.answer, &entry.upstream, &manner, out);
     }
 
     /// Sends an answer that has just come.
@@ -81,7 +81,7 @@ impl Exit<'_> {
             ede: None,
             cached: false,
         };
-        self.send(&entry.answer, &entry.facts, &manner, out);
+        self.send(&entry.answer, &entry.upstream, &manner, out);
     }
 
     /// Sends an answer past its lifetime, because no upstream gave a better one.
@@ -97,7 +97,7 @@ impl Exit<'_> {
             ede: Some(ede),
             cached: true,
         };
-        self.send(&entry.answer, &entry.facts, &manner, out);
+        self.send(&entry.answer, &entry.upstream, &manner, out);
     }
 
     /// Sends REFUSED and says why.
@@ -130,7 +130,7 @@ impl Exit<'_> {
     pub(super) fn made(&self, now: Instant, out: &mut Vec<u8>) -> bool {
         let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.query) else {
             out.clear();
-            self.record(Rcode::NOERROR, &Arc::default(), now, false);
+            self.record(Rcode::NOERROR, Arc::default, now, false);
             return false;
         };
         let code = if self.verdict.applied == Action::Sinkhole {
@@ -139,21 +139,21 @@ impl Exit<'_> {
             Ede::BLOCKED
         };
         let ede = Ede { code, text: self.verdict.why() };
-        let facts = Arc::new(Facts::of(&answer, Arc::default()));
         let manner =
             Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
-        self.send(&answer, &facts, &manner, out);
+        self.send(&answer, &Arc::default(), &manner, out);
         true
     }
 
-    fn send(&self, answer: &Answer, facts: &Arc<Facts>, manner: &Manner<'_>, out: &mut Vec<u8>) {
+    fn send(&self, answer: &Answer, upstream: &Arc<str>, manner: &Manner<'_>, out: &mut Vec<u8>) {
         let way = self.client.way(self.query);
         let Manner { age_secs, ttl_secs_override, ede, .. } = *manner;
         Reply { answer, query: self.query, age_secs, ttl_secs_override, ede, way }.write(out);
+        let facts = || Arc::new(Facts::of(answer, Arc::clone(upstream)));
         self.record(answer.rcode(), facts, manner.now, manner.cached);
     }
 
-    fn record(&self, rcode: Rcode, facts: &Arc<Facts>, now: Instant, cached: bool) {
+    fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Arc<Facts>, now: Instant, cached: bool) {
         if !self.proxy.recorder.is_on() {
             return;
         }
@@ -165,7 +165,7 @@ impl Exit<'_> {
             qtype: self.query.qtype,
             rcode,
             verdict: Arc::clone(self.verdict),
-            facts: Arc::clone(facts),
+            facts: facts(),
             cached,
             generation: u64::from(self.policy.generation),
         });
@@ -187,7 +187,7 @@ impl Proxy {
         let policy = self.policy();
         let exit =
             Exit { proxy: self, policy: &policy, query, client, received, verdict: &verdict };
-        exit.record(rcode, &Arc::default(), received, false);
+        exit.record(rcode, Arc::default, received, false);
     }
 }
 

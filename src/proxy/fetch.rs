@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cache::{Entry, Key},
-    dns::{Answer, Ede, Facts, Query, Rcode},
+    dns::{Answer, Ede, Query, Rcode},
     upstream::{Ask, ForwardError, Forwarded},
 };
 use foldhash::HashMap;
@@ -56,13 +56,13 @@ impl Fetches {
         self.tasks.wait().await;
     }
 
-    fn forget(&self, key: &Key) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key.as_slice());
+    fn forget(&self, key: &[u8]) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
 /// Takes a fetch off the list whatever happens to its task.
-struct Forget<'p>(&'p Fetches, &'p Key);
+struct Forget<'p>(&'p Fetches, &'p [u8]);
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
@@ -76,7 +76,7 @@ impl Proxy {
         self: &Arc<Self>,
         query: &Query<'_>,
         (ways, route): (&Arc<Ways>, u16),
-        key: Key,
+        key: Key<'_>,
         stale: Option<&Entry>,
     ) -> Fetched {
         let Some(mut outcome) = self.join_fetch(query, (ways, route), key) else {
@@ -103,7 +103,7 @@ impl Proxy {
 
     /// Asks again for an answer that is about to expire, and waits for nothing.
     #[cold]
-    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Arc<Ways>, u16), key: Key) {
+    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Arc<Ways>, u16), key: Key<'_>) {
         if let Some(proxy) = self.me.upgrade() {
             self.metrics.here().prefetches.bump();
             let _outcome = proxy.join_fetch(query, ways, key);
@@ -115,20 +115,21 @@ impl Proxy {
         self: &Arc<Self>,
         query: &Query<'_>,
         (ways, route): (&Arc<Ways>, u16),
-        key: Key,
+        key: Key<'_>,
     ) -> Option<watch::Receiver<Outcome>> {
         let upstreams = Arc::clone(ways.set(route)?);
         let (ways, caching) = (Arc::clone(ways), ways.caching);
         let subnet = ways.subnet(query).map(Box::from);
         let (sender, receiver) = watch::channel(None);
+        let octets = key.octets();
         // What is asked for one network is not merged.
         if subnet.is_none() {
             let mut waiting = self.fetches.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(outcome) = waiting.get(key.as_slice()) {
+            if let Some(outcome) = waiting.get(&octets) {
                 self.metrics.here().merged.bump();
                 return Some(outcome.clone());
             }
-            waiting.insert(Box::from(key.as_slice()), receiver.clone());
+            waiting.insert(octets.clone(), receiver.clone());
         }
         let ask = Ask {
             name: query.name.clone(),
@@ -140,7 +141,9 @@ impl Proxy {
         };
         let proxy = Arc::clone(self);
         let task = async move {
-            let forget = ask.subnet.is_none().then(|| Forget(&proxy.fetches, &key));
+            let forget = ask.subnet.is_none().then(|| Forget(&proxy.fetches, &octets));
+            let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
+            let key = Key::new(route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
             let forwarded = proxy.forward(&ways, route, &upstreams, &ask).await;
             let now = tokio::time::Instant::now().into_std();
             let outcome = match forwarded {
@@ -159,14 +162,20 @@ impl Proxy {
     }
 
     /// Makes an entry of an answer, and remembers it where that is of use.
-    fn fetched(&self, key: &Key, from: Forwarded, caching: Caching, now: Instant) -> Arc<Entry> {
+    fn fetched(
+        &self,
+        key: &Key<'_>,
+        from: Forwarded,
+        caching: Caching,
+        now: Instant,
+    ) -> Arc<Entry> {
         let Forwarded { mut answer, server } = from;
         answer.clamp_ttls(caching.ttl_min_secs..=caching.ttl_max_secs);
         let lifetime = lifetime(&answer);
-        let facts = Arc::new(Facts::of(&answer, server));
-        let entry = Arc::new(Entry::new(answer, facts, now, lifetime.unwrap_or(Duration::ZERO)));
+        let kept_for = lifetime.unwrap_or(Duration::ZERO);
+        let entry = Arc::new(Entry::new(key, answer, server, now, kept_for));
         if lifetime.is_some() && (!gives_way(&entry.answer) || !self.rests(key, caching, now)) {
-            self.answers.insert(key, Arc::clone(&entry));
+            self.answers.insert(Arc::clone(&entry));
         }
         entry
     }
@@ -175,7 +184,7 @@ impl Proxy {
     /// out again, is not worth it.
     fn remember_failure(
         &self,
-        key: &Key,
+        key: &Key<'_>,
         ask: &Ask,
         error: ForwardError,
         caching: Caching,
@@ -190,12 +199,12 @@ impl Proxy {
         self.metrics.here().failures_remembered.bump();
         let text = error.to_string();
         let answer = Answer::failure(&ask.name, ask.qtype, ask.qclass, ede(error, &text));
-        let entry = Entry::new(answer, Arc::default(), now, UNREACHABLE_LIFETIME);
-        self.answers.insert(key, Arc::new(entry));
+        let entry = Entry::new(key, answer, Arc::default(), now, UNREACHABLE_LIFETIME);
+        self.answers.insert(Arc::new(entry));
     }
 
     /// Keeps a useful answer that may yet be served where nothing better is to be had, and lets it rest.
-    fn rests(&self, key: &Key, caching: Caching, now: Instant) -> bool {
+    fn rests(&self, key: &Key<'_>, caching: Caching, now: Instant) -> bool {
         let held = self.answers.get(key).filter(|it| is_useful(&it.answer));
         let held = held.filter(|it| it.is_fresh(now) || (caching.stale && it.may_be_stale(now)));
         held.inspect(|it| it.rest_until(now + RESTING)).is_some()

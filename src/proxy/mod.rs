@@ -15,7 +15,7 @@ mod vouched;
 
 use crate::{
     cache::{Answers, Entry, Key, Slot, Verdicts},
-    dns::{Answer, Client, Ede, Facts, Query, rtype},
+    dns::{Answer, Client, Ede, Query, rtype},
     event::Recorder,
     metrics::Metrics,
     name::{Class, Host, Name},
@@ -179,25 +179,52 @@ impl Proxy {
             return Now::Later;
         }
         let key = key(query, way);
-        let entry = self.answers.get(&key).filter(|it| it.is_fresh(now) || it.is_resting(now));
-        let slot = entry.as_ref().map_or(Slot::Found, |it| it.slot(id.0, policy.generation));
+        let asked = Asked { query, client, now, policy: &policy, id };
+        self.answers.with(&key, |entry| {
+            let entry = entry.filter(|it| it.is_fresh(now) || it.is_resting(now));
+            let (served, given) = self.serve(&asked, entry, out);
+            let may_prefetch = ways.caching.prefetch && way.special.is_none();
+            if may_prefetch && given.is_some_and(|it| it.is_due(now)) {
+                self.prefetch(query, (&ways, way.route), key);
+            }
+            served
+        })
+    }
+
+    /// Answers from a remembered entry, or without it where the verdict alone decides; tells whether it is the entry that the
+    /// client was given.
+    #[inline]
+    fn serve<'e>(
+        &self,
+        asked: &Asked<'_>,
+        entry: Option<&'e Entry>,
+        out: &mut Vec<u8>,
+    ) -> (Now, Option<&'e Entry>) {
+        let Asked { query, client, now, policy, id } = *asked;
+        let slot = entry.map_or(Slot::Found, |it| it.slot(id.0, policy.generation));
+        let held;
         let verdict = match slot {
-            Slot::Clean => Arc::clone(&self.clean),
+            // Lent, not shared: a count of its holders would be written by all workers.
+            Slot::Clean => &self.clean,
             Slot::Found => {
                 match self.verdicts.verdict(&query.name, id.0, policy.generation, self.unix(now)) {
-                    Some(verdict) => verdict,
-                    None => return Now::Later,
+                    Some(verdict) => {
+                        held = verdict;
+                        &held
+                    }
+                    None => return (Now::Later, None),
                 }
             }
             // Only the rules have moved: looking them up again is cheap enough to do here.
             Slot::Empty => {
-                match entry.as_ref().filter(|it| it.is_clean_under(policy.knowledge.generation)) {
+                match entry.filter(|it| it.is_clean_under(policy.knowledge.generation)) {
                     Some(entry) => {
-                        let judged = self.judged(&policy, id, query, now, true, &Seen::UNKNOWN);
-                        self.mark(entry, &policy, id, &judged);
-                        judged.verdict
+                        let judged = self.judged(policy, id, query, now, true, &Seen::UNKNOWN);
+                        self.mark(entry, policy, id, &judged);
+                        held = judged.verdict;
+                        &held
                     }
-                    None => return Now::Later,
+                    None => return (Now::Later, None),
                 }
             }
         };
@@ -206,17 +233,14 @@ impl Proxy {
         {
             memory.shortener(client.address.ip(), self.unix(now));
         }
-        let exit =
-            Exit { proxy: self, policy: &policy, query, client, received: now, verdict: &verdict };
+        let exit = Exit { proxy: self, policy, query, client, received: now, verdict };
         if verdict.applied.changes_answer() {
-            return if exit.made(now, out) { Now::Answered } else { Now::Silent };
+            let made = if exit.made(now, out) { Now::Answered } else { Now::Silent };
+            return (made, None);
         }
-        let Some(entry) = entry else { return Now::Later };
-        exit.held(&entry, now, out);
-        if ways.caching.prefetch && way.special.is_none() && entry.is_due(now) {
-            self.prefetch(query, (&ways, way.route), key);
-        }
-        Now::Answered
+        let Some(entry) = entry else { return (Now::Later, None) };
+        exit.held(entry, now, out);
+        (Now::Answered, Some(entry))
     }
 
     /// Judges, forwards and remembers. `false` when policy drops the query: send nothing.
@@ -244,11 +268,12 @@ impl Proxy {
         }
         let key = key(query, way);
         if let Some((kind, suffix_len)) = way.special {
-            let entry = made_here(self.special.answer(query, kind, suffix_len).await, received);
+            let answer = self.special.answer(query, kind, suffix_len).await;
+            let entry = made_here(&key, answer, received);
             entry.set_slot(id.0, policy.generation, Slot::Clean);
             unjudged.remembered(&entry, received, out);
             if entry.is_fresh(received) {
-                self.answers.insert(&key, entry);
+                self.answers.insert(entry);
             }
             return true;
         }
@@ -268,10 +293,10 @@ impl Proxy {
             return true;
         }
         if query.qtype == rtype::ANY {
-            let entry = made_here(Answer::any(query, ANY_TTL_SECS), received);
+            let entry = made_here(&key, Answer::any(query, ANY_TTL_SECS), received);
             self.mark(&entry, &policy, id, &judged);
             exit.fetched(&entry, received, out);
-            self.answers.insert(&key, entry);
+            self.answers.insert(entry);
             return true;
         }
         let stale = held.filter(|it| {
@@ -376,6 +401,15 @@ impl Proxy {
     }
 }
 
+/// A query to be answered from memory.
+struct Asked<'a> {
+    query: &'a Query<'a>,
+    client: &'a Client,
+    now: Instant,
+    policy: &'a Policy,
+    id: PolicyId,
+}
+
 /// A verdict, and whether knowledge has nothing on the name.
 struct Judged {
     verdict: Arc<Verdict>,
@@ -391,13 +425,13 @@ impl fmt::Debug for Proxy {
 }
 
 /// An answer of our own, for the cache.
-fn made_here(answer: Answer, now: Instant) -> Arc<Entry> {
-    let facts = Arc::new(Facts::of(&answer, Arc::default()));
+fn made_here(key: &Key<'_>, answer: Answer, now: Instant) -> Arc<Entry> {
     let lifetime = Duration::from_secs(u64::from(answer.lifetime_secs().unwrap_or(0)));
-    Arc::new(Entry::new(answer, facts, now, lifetime))
+    Arc::new(Entry::new(key, answer, Arc::default(), now, lifetime))
 }
 
-fn key(query: &Query<'_>, way: Way) -> Key {
+#[inline]
+fn key<'n>(query: &'n Query<'_>, way: Way) -> Key<'n> {
     Key::new(way.route, &query.name, query.qtype, query.qclass, query.dnssec_ok(), query.cd)
 }
 

@@ -169,9 +169,10 @@ impl Front {
             if received.cut {
                 return self.oversized(read, received.packet, client, out);
             }
-            match read {
-                Err(rejected) => self.reject(rejected, received.packet, out),
-                Ok(query) => match self.responder.respond_now(&query, client, now, out) {
+            // By reference: a query is some 400 octets, which are not to be moved once more.
+            match &read {
+                Err(rejected) => self.reject(*rejected, received.packet, out),
+                Ok(query) => match self.responder.respond_now(query, client, now, out) {
                     Now::Answered => Outcome::Answered,
                     Now::Later => Outcome::Later,
                     Now::Silent => {

@@ -1,0 +1,262 @@
+//! `Table`: the entries of one shard, by linear probing, and which of them to give up.
+
+use super::{Entry, Key};
+use foldhash::fast::RandomState;
+use std::sync::Arc;
+
+/// Slots to begin with.
+const SLOTS_MIN: usize = 16;
+
+/// How many entries that were asked for lately are spared before one is given up all the same.
+const SPARED_MAX: usize = 64;
+
+/// Eight octets and a tag for each slot; the entries hold their keys.
+pub(super) struct Table {
+    /// A few bits of each entry's hash, so that others are seldom looked at; 0 where the slot is free.
+    tags: Vec<u8>,
+    entries: Vec<Option<Arc<Entry>>>,
+    len: usize,
+    weight: usize,
+    weight_max: usize,
+    /// Where the next look for something to give up begins.
+    hand: usize,
+    keyed: RandomState,
+}
+
+impl Table {
+    /// An empty table whose entries weigh `weight_max` octets at most.
+    pub(super) fn new(weight_max: usize, keyed: RandomState) -> Self {
+        Self {
+            tags: vec![0; SLOTS_MIN],
+            entries: vec![None; SLOTS_MIN],
+            len: 0,
+            weight: 0,
+            weight_max,
+            hand: 0,
+            keyed,
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, key: &Key<'_>, hash: u64) -> Option<&Arc<Entry>> {
+        self.entries[self.find(key, hash).ok()?].as_ref()
+    }
+
+    /// Remembers an entry in place of the one under the same key; others give way where there is no room. One that is larger than
+    /// all the room there is is not remembered.
+    pub(super) fn insert(&mut self, entry: Arc<Entry>) {
+        let (weight, hash) = (entry.weight(), Key::of(&entry).hash(&self.keyed));
+        if let Ok(at) = self.find(&Key::of(&entry), hash) {
+            self.remove(at);
+        }
+        if weight > self.weight_max {
+            return;
+        }
+        while self.weight + weight > self.weight_max {
+            self.give_up_one();
+        }
+        // At three quarters full, an entry is found by its third tag, and what is not there by its ninth.
+        if (self.len + 1) * 4 > self.tags.len() * 3 {
+            self.grow();
+        }
+        self.weight += weight;
+        self.len += 1;
+        self.put(hash, entry);
+    }
+
+    /// Where the entry is, or the free slot where it would be.
+    fn find(&self, key: &Key<'_>, hash: u64) -> Result<usize, usize> {
+        let tag = tag(hash);
+        let mut at = self.home(hash);
+        loop {
+            match self.tags[at] {
+                0 => return Err(at),
+                it if it == tag && self.entries[at].as_ref().is_some_and(|it| key.matches(it)) => {
+                    return Ok(at);
+                }
+                _ => at = self.after(at),
+            }
+        }
+    }
+
+    fn put(&mut self, hash: u64, entry: Arc<Entry>) {
+        let mut at = self.home(hash);
+        while self.tags[at] != 0 {
+            at = self.after(at);
+        }
+        self.tags[at] = tag(hash);
+        self.entries[at] = Some(entry);
+    }
+
+    /// Takes an entry out and closes the gap, so that every entry stays reachable from its home.
+    fn remove(&mut self, mut gap: usize) {
+        let Some(entry) = self.entries[gap].take() else { return };
+        entry.leave();
+        self.weight -= entry.weight();
+        self.len -= 1;
+        let mut at = gap;
+        loop {
+            at = self.after(at);
+            let Some(next) = &self.entries[at] else { break };
+            let home = self.home(Key::of(next).hash(&self.keyed));
+            // It may move back to the gap unless its home lies behind that.
+            if self.distance(home, at) >= self.distance(gap, at) {
+                self.entries[gap] = self.entries[at].take();
+                self.tags[gap] = self.tags[at];
+                gap = at;
+            }
+        }
+        self.tags[gap] = 0;
+    }
+
+    /// Gives up the next entry that was not asked for since the last time round.
+    fn give_up_one(&mut self) {
+        let mut spared = 0;
+        loop {
+            self.hand = self.after(self.hand);
+            let Some(entry) = &self.entries[self.hand] else { continue };
+            if spared < SPARED_MAX && entry.was_liked() {
+                spared += 1;
+                continue;
+            }
+            return self.remove(self.hand);
+        }
+    }
+
+    fn grow(&mut self) {
+        let slots = self.tags.len() * 3 / 2;
+        self.tags = vec![0; slots];
+        self.hand = 0;
+        let old = std::mem::replace(&mut self.entries, vec![None; slots]);
+        for entry in old.into_iter().flatten() {
+            let hash = Key::of(&entry).hash(&self.keyed);
+            self.put(hash, entry);
+        }
+    }
+
+    fn home(&self, hash: u64) -> usize {
+        // The upper bits; the lower ones chose the shard.
+        (((hash >> 32) * self.tags.len() as u64) >> 32) as usize
+    }
+
+    const fn after(&self, at: usize) -> usize {
+        if at + 1 == self.tags.len() { 0 } else { at + 1 }
+    }
+
+    /// Steps forward from one slot to another.
+    const fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.tags.len() - from }
+    }
+}
+
+/// Bits that neither the shard nor the home tells; never 0.
+const fn tag(hash: u64) -> u8 {
+    (hash >> 16) as u8 | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dns::{Answer, Query, Rcode},
+        name::Name,
+    };
+    use proptest::prelude::*;
+    use std::{collections::BTreeSet, time::Duration};
+
+    fn entry(name: &str) -> Arc<Entry> {
+        let name = Name::parse(name).unwrap();
+        let packet = [b"\0\0\x01\0\0\x01\0\0\0\0\0\0", name.wire(), b"\0\x01\0\x01"].concat();
+        let answer = Answer::empty(&Query::parse(&packet).unwrap(), Rcode::NOERROR);
+        let now = tokio::time::Instant::now().into_std();
+        let key = Key::new(0, &name, 1, 1, false, false);
+        Arc::new(Entry::new(&key, answer, Arc::default(), now, Duration::from_secs(10)))
+    }
+
+    fn holds(table: &Table, name: &str) -> bool {
+        let name = Name::parse(name).unwrap();
+        let key = Key::new(0, &name, 1, 1, false, false);
+        table.get(&key, key.hash(&table.keyed)).is_some()
+    }
+
+    fn table(entries: usize) -> Table {
+        Table::new(entries * entry("n00").weight(), RandomState::default())
+    }
+
+    #[test]
+    fn what_is_asked_for_stays() {
+        let mut table = table(10);
+        for number in 0..10 {
+            table.insert(entry(&format!("n{number:02}")));
+        }
+        // A scan of names that nobody asks for a second time.
+        for number in 10..99 {
+            for liked in ["n03", "n07"] {
+                let name = Name::parse(liked).unwrap();
+                let key = Key::new(0, &name, 1, 1, false, false);
+                table.get(&key, key.hash(&table.keyed)).unwrap().like();
+            }
+            table.insert(entry(&format!("n{number:02}")));
+            assert_eq!((table.len(), holds(&table, &format!("n{number:02}"))), (10, true));
+        }
+        assert!(holds(&table, "n03") && holds(&table, "n07") && !holds(&table, "n04"));
+    }
+
+    #[test]
+    fn a_table_full_of_what_is_liked_still_takes_the_next() {
+        let mut table = table(200);
+        for number in 0..300 {
+            let new = entry(&format!("n{number:03}"));
+            new.like();
+            table.insert(new);
+        }
+        assert!(table.len() <= 200 && holds(&table, "n299"));
+    }
+
+    #[test]
+    fn whoever_gives_way_is_told() {
+        let mut table = table(10);
+        let (first, second) = (entry("n00"), entry("n00"));
+        table.insert(Arc::clone(&first));
+        assert!(!first.is_gone());
+        table.insert(Arc::clone(&second));
+        assert!(first.is_gone() && !second.is_gone());
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn what_is_larger_than_the_room_is_not_taken() {
+        let mut table = Table::new(entry("n00").weight() - 1, RandomState::default());
+        table.insert(entry("n00"));
+        assert_eq!((table.len(), table.weight), (0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_is_a_set(steps in proptest::collection::vec((any::<bool>(), 0_u8..60), 0..200)) {
+            let mut table = table(1000);
+            let mut model = BTreeSet::new();
+            for (take, number) in steps {
+                let name = format!("n{number:02}");
+                if take {
+                    table.insert(entry(&name));
+                    model.insert(number);
+                } else {
+                    let parsed = Name::parse(&name).unwrap();
+                    let key = Key::new(0, &parsed, 1, 1, false, false);
+                    if let Ok(at) = table.find(&key, key.hash(&table.keyed)) {
+                        table.remove(at);
+                    }
+                    model.remove(&number);
+                }
+                prop_assert_eq!(table.len(), model.len());
+            }
+            for number in 0..60 {
+                prop_assert_eq!(holds(&table, &format!("n{number:02}")), model.contains(&number));
+            }
+        }
+    }
+}
