@@ -9,11 +9,14 @@ use crate::{
 use std::{
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Crockford's base 32, whose order is that of ASCII.
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// What stands before the number that ends a line.
+const COUNT: &str = "\",\"count\":";
 
 /// Where an event's id begins in its line.
 const ID_AT: usize = "{\"id\":\"".len();
@@ -42,6 +45,17 @@ impl Formatter {
 
     /// Appends the line of `record`, line end included. `client_name` is empty when it is not known.
     pub fn write(&mut self, record: &Record, client_name: &str, now: &Now, out: &mut String) {
+        self.write_merged((record, 1, record.received), client_name, now, out);
+    }
+
+    /// The same for a record that stands for `count` queries, the last of which was received at `last`.
+    pub(super) fn write_merged(
+        &mut self,
+        (record, count, last): (&Record, u64, Instant),
+        client_name: &str,
+        now: &Now,
+        out: &mut String,
+    ) {
         let received = now.unix_of(record.received);
         self.write_head(received, out);
         out.push_str(",\"client\":\"");
@@ -63,7 +77,11 @@ impl Formatter {
         write_number(u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX), out);
         out.push_str(",\"generation\":");
         write_number(record.generation, out);
-        out.push_str(",\"count\":1}\n");
+        out.push_str(",\"last\":\"");
+        self.write_time(now.unix_of(last), out);
+        out.push_str(COUNT);
+        write_number(count, out);
+        out.push_str("}\n");
     }
 
     /// Id, schema, time and node. The id is a ULID: milliseconds since 1970 (48 bits), then the number of the event in
@@ -76,6 +94,12 @@ impl Formatter {
         write_base32(self.run, 8, out);
         self.events += 1;
         out.push_str("\",\"schema\":1,\"time\":\"");
+        self.write_time(received, out);
+        out.push_str("\",\"node\":");
+        out.push_str(&self.node);
+    }
+
+    fn write_time(&mut self, received: Duration, out: &mut String) {
         if self.second != received.as_secs() {
             self.second = received.as_secs();
             self.date.clear();
@@ -84,10 +108,17 @@ impl Formatter {
         out.push_str(&self.date);
         let millis = received.subsec_millis();
         let digit = |it: u32| char::from_digit(it % 10, 10).expect("a digit");
-        out.extend(['.', digit(millis / 100), digit(millis / 10), digit(millis)]);
-        out.push_str("Z\",\"node\":");
-        out.push_str(&self.node);
+        out.extend(['.', digit(millis / 100), digit(millis / 10), digit(millis), 'Z']);
     }
+}
+
+/// For how many queries the lines in `text` stand.
+pub(super) fn queries(text: &str) -> u64 {
+    let count = |line: &str| -> Option<u64> {
+        let at = line.rfind(COUNT)? + COUNT.len();
+        line[at..].trim_end_matches('}').parse().ok()
+    };
+    text.lines().map(|it| count(it).unwrap_or(1)).sum()
 }
 
 /// When the first event of a file was received, in milliseconds since 1970; `None` when `line` does not begin as ours do.

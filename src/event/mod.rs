@@ -6,12 +6,14 @@
 //!  worker ─ Recorder::record ─▶ ring ─┘
 //! ```
 //!
-//! Recording never waits: a record that finds the rings full is dropped and counted. The clock, the disk and the names of
+//! Recording never waits: a record that finds the rings full is dropped and counted. A ring past half is emptied with repeats
+//! merged into one line, so that a client that asks the same again and again fills neither ring nor disk. The clock, the disk and the names of
 //! clients are the writer's business alone.
 
 mod clock;
 mod files;
 mod formatter;
+mod merge;
 mod node;
 mod record;
 mod recorder;

@@ -1,10 +1,15 @@
 //! The writer: a thread that empties the rings and appends lines to the files.
 
 use super::{
-    Config, Formatter, Now, RECORDS_MAX, Recorder, files::Files, node_name, recorder::Rings,
+    Config, Formatter, Now, RECORDS_MAX, Record, Recorder,
+    files::Files,
+    formatter,
+    merge::{Merge, Row},
+    node_name,
+    recorder::Rings,
 };
 use std::{
-    fmt, io,
+    fmt, io, mem,
     net::IpAddr,
     sync::{
         Arc,
@@ -122,9 +127,11 @@ struct Drain {
     formatter: Formatter,
     client_name: ClientName,
     files: Files,
+    /// Rows of a ring past half, while it is emptied.
+    merge: Merge,
     /// Lines not yet on disk.
     lines: String,
-    /// How many events these are.
+    /// For how many queries these stand.
     pending: u64,
     /// Set while the disk refuses.
     retry_at: Option<Instant>,
@@ -140,6 +147,7 @@ impl Drain {
             formatter: Formatter::new(&node_name(), run),
             client_name,
             files: Files::new(config),
+            merge: Merge::new(),
             lines: String::with_capacity(2 * CHUNK_BYTES),
             pending: 0,
             retry_at: None,
@@ -169,12 +177,18 @@ impl Drain {
         for ring in &rings.rings {
             // Bounded by the ring's size, so that one busy worker does not keep the others' records waiting.
             let mut taken = 0;
+            let is_past_half = ring.len() > ring.capacity() / 2;
             while taken < ring.capacity()
                 && let Some(record) = ring.pop()
             {
                 taken += 1;
-                self.write(&record, now);
+                if is_past_half {
+                    self.merge(record, now);
+                } else {
+                    self.write((&record, 1, record.received), now);
+                }
             }
+            self.write_merged(now);
             pace = pace.max(match taken {
                 _ if taken > ring.capacity() / 2 => Pace::Flooded,
                 _ if taken > ring.capacity() / 16 => Pace::Busy,
@@ -187,14 +201,31 @@ impl Drain {
         pace
     }
 
-    fn write(&mut self, record: &super::Record, now: &Now) {
+    fn merge(&mut self, record: Record, now: &Now) {
+        self.merge.add(record);
+        if self.merge.is_full() {
+            self.write_merged(now);
+        }
+    }
+
+    fn write_merged(&mut self, now: &Now) {
+        let mut merge = mem::replace(&mut self.merge, Merge::new());
+        for Row { record, count, last } in merge.take() {
+            self.write((&record, count, last), now);
+        }
+        // With the room that it has.
+        self.merge = merge;
+    }
+
+    fn write(&mut self, (record, count, last): (&Record, u64, Instant), now: &Now) {
         if self.lines.len() >= PENDING_BYTES_MAX {
-            self.rings.unwritten.fetch_add(1, Relaxed);
+            self.rings.unwritten.fetch_add(count, Relaxed);
             return;
         }
         let name = (self.client_name)(record.client.address.ip().to_canonical());
-        self.formatter.write(record, name.as_deref().unwrap_or(""), now, &mut self.lines);
-        self.pending += 1;
+        let name = name.as_deref().unwrap_or("");
+        self.formatter.write_merged((record, count, last), name, now, &mut self.lines);
+        self.pending += count;
         if self.lines.len() >= CHUNK_BYTES {
             self.flush(now);
         }
@@ -205,11 +236,7 @@ impl Drain {
             return;
         }
         let result = self.files.append(&mut self.lines, now);
-        let left = match self.lines.is_empty() {
-            true => 0,
-            false => self.lines.bytes().filter(|&it| it == b'\n').count(),
-        };
-        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        let left = formatter::queries(&self.lines);
         self.rings.written.fetch_add(self.pending - left, Relaxed);
         self.pending = left;
         let path = self.files.path();
@@ -357,6 +384,52 @@ pub(super) mod tests {
         let expected = Counts { written: records - lost, overflowed: 0, unwritten: lost };
         assert_eq!(recorder.counts(), expected);
         assert_eq!(lines(&inner).len() as u64, records - lost);
+    }
+
+    #[test]
+    fn repeats_are_merged_when_the_ring_is_past_half() {
+        let check = |records: u64, expected: &[u64]| {
+            let dir = tempfile::tempdir().unwrap();
+            let (recorder, mut drain) = drain(dir.path(), 64);
+            let first = record("a.example");
+            for number in 0..records {
+                let name = Name::parse(["a.example", "b.example"][number as usize % 2]).unwrap();
+                let received = first.received + Duration::from_millis(number);
+                recorder.record(Record { name, received, ..first.clone() });
+            }
+            drain.turn(&Now::read());
+            let found = lines(dir.path());
+            let counts: Vec<u64> = found.iter().map(|it| it["count"].as_u64().unwrap()).collect();
+            assert_eq!(counts, expected, "{records} records");
+            assert_eq!(recorder.counts(), Counts { written: records, ..Counts::default() });
+            let time = |of: &str| found[0][of].as_str().unwrap().to_owned();
+            assert_eq!(time("time") < time("last"), expected[0] > 1);
+        };
+        check(3, &[1; 3]);
+        check(32, &[1; 32]);
+        check(33, &[17, 16]);
+        check(64, &[32, 32]);
+    }
+
+    #[test]
+    fn merged_rows_that_the_disk_refuses_are_lost_by_their_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("inner");
+        fs::write(&inner, "in the way").unwrap();
+        let (recorder, mut drain) = drain(&inner, 64);
+        let repeat = |recorder: &Recorder| {
+            let first = record("a.example");
+            (0..64).for_each(|_| recorder.record(first.clone()));
+        };
+        repeat(&recorder);
+        let now = Now::read();
+        drain.turn(&now);
+        assert_eq!((recorder.counts(), drain.pending), (Counts::default(), 64));
+        fs::remove_file(&inner).unwrap();
+        repeat(&recorder);
+        drain.turn(&Now { instant: now.instant + RETRY_AFTER, ..now });
+        assert_eq!(recorder.counts(), Counts { written: 128, ..Counts::default() });
+        assert_eq!(lines(&inner).len(), 2);
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn a_plain_pass_has_every_field() {
         "query": "www.example", "record_type": "A", "rcode": "NOERROR",
         "action": "pass", "applied": "pass", "mode": "enforce", "score": 0, "reasons": [], "rule": "",
         "platform": "", "tenant": "", "answers": [], "ttl": 0, "upstream": "", "cached": true,
-        "duration_us": 1_234, "generation": 3, "count": 1,
+        "duration_us": 1_234, "generation": 3, "last": "2025-06-15T15:06:40.042Z", "count": 1,
     });
     assert_eq!(found, expected);
 }
@@ -192,7 +192,7 @@ proptest! {
         }
         let name = record.name.text();
         prop_assert_eq!(&found["query"], if name.is_empty() { "." } else { &name });
-        prop_assert_eq!(found.as_object().unwrap().len(), 26);
+        prop_assert_eq!(found.as_object().unwrap().len(), 27);
         prop_assert!(found.as_object().unwrap().values().all(|it| !it.is_null()));
     }
 }
