@@ -7,6 +7,7 @@ mod designated;
 mod files;
 mod forwarding;
 mod lock;
+mod priority;
 mod reload;
 mod remember;
 mod run;

@@ -5,6 +5,7 @@ use super::{
     designated::designated,
     files::Watched,
     forwarding::{bootstrap, forwarding, trust},
+    priority::at_leisure,
     run::Options,
     system::HostSystem,
 };
@@ -77,10 +78,10 @@ impl Reloader {
         if self.watched.changed() { self.reload("a file changed").await } else { self }
     }
 
-    /// Reads everything again. Reading and building happen beside the running policy, off the asynchronous threads.
+    /// Reads everything again. Reading and building happen beside the running policy, on a thread that gives way to answering.
     pub(super) async fn reload(self, why: &'static str) -> Self {
-        let built = tokio::task::spawn_blocking(move || self.reload_here(why));
-        built.await.expect("a reload catches its panics")
+        let built = at_leisure(move || self.reload_here(why)).await;
+        built.expect("a reload catches its panics, and needs one thread")
     }
 
     fn reload_here(mut self, why: &str) -> Self {
