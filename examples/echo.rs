@@ -1,7 +1,7 @@
 //! The floor that the UDP front is measured against: `recvmmsg`, QR set, `sendmmsg`, and nothing else.
 //!
-//! `cargo run --release --example echo -- 127.0.0.1:5301`. With `--answer` behind the address it adds one address record instead, which
-//! makes it an upstream that costs next to nothing. Runs until it is killed.
+//! `cargo run --release --example echo -- 127.0.0.1:5301`. With `--answer` behind the address it adds one address record instead, over
+//! TCP as well, which makes it an upstream that costs next to nothing. Runs until it is killed.
 #![expect(unsafe_code, reason = "recvmmsg and sendmmsg are C interfaces")]
 
 #[cfg(not(target_os = "linux"))]
@@ -19,6 +19,14 @@ fn main() -> anyhow::Result<()> {
 
     let address = std::env::args().nth(1).context("usage: echo ADDRESS:PORT [--answer]")?;
     let answers = std::env::args().nth(2).is_some_and(|it| it == "--answer");
+    if answers {
+        let listener = std::net::TcpListener::bind(&address).context("cannot bind TCP")?;
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                std::thread::spawn(move || answer_stream(stream));
+            }
+        });
+    }
     let socket = UdpSocket::bind(&address).with_context(|| format!("cannot bind {address}"))?;
     let mut packets = vec![[0_u8; PACKET_LEN_MAX]; BATCH];
     // SAFETY: all-zero is a valid value of these C structures: no address, no buffer.
@@ -71,6 +79,22 @@ fn main() -> anyhow::Result<()> {
             vectors[i].iov_len = PACKET_LEN_MAX;
             headers[i].msg_hdr.msg_namelen = name_len;
         }
+    }
+}
+
+/// Answers the queries of a connection, one after the other, until it ends.
+#[cfg(target_os = "linux")]
+fn answer_stream(mut stream: std::net::TcpStream) -> std::io::Result<()> {
+    use std::io::{Read as _, Write as _};
+    let mut buffer = [0; 2 + 1500];
+    loop {
+        stream.read_exact(&mut buffer[..2])?;
+        let len = usize::from(u16::from_be_bytes([buffer[0], buffer[1]])).min(1400);
+        stream.read_exact(&mut buffer[2..2 + len])?;
+        buffer[4] |= 0x80;
+        let len = answer(&mut buffer[2..], len);
+        buffer[..2].copy_from_slice(&u16::try_from(len).unwrap_or_default().to_be_bytes());
+        stream.write_all(&buffer[..2 + len])?;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Loads a DNS server on loopback over UDP and says what a query costs it.
+//! Loads a DNS server on loopback over UDP, or over HTTP/2 with `--https`, and says what a query costs it.
 //!
 //! ```text
 //! cargo run --release --example blast -- --server 127.0.0.1:5300 --pid PID [--names FILE | --made 10000]
@@ -11,6 +11,8 @@
 //!
 //! Prints one line of `key=value` pairs; times are in microseconds.
 
+#[cfg(target_os = "linux")]
+mod https;
 #[cfg(target_os = "linux")]
 mod udp;
 
@@ -28,7 +30,7 @@ fn main() -> anyhow::Result<()> {
 mod linux {
     #![expect(clippy::print_stdout, reason = "printing its figures is what it is for")]
 
-    use super::udp;
+    use super::{https, udp};
     use anyhow::Context as _;
     use clap::Parser as _;
     use std::{fs, net::SocketAddr, path::PathBuf, time::Instant};
@@ -68,6 +70,9 @@ mod linux {
         /// Client addresses to send from, of 127.0.0.0/8.
         #[arg(long, default_value_t = 1)]
         pub(super) clients: u32,
+        /// Asks over HTTP/2; the certificate that the server shows for `localhost`, as PEM.
+        #[arg(long, conflicts_with_all = ["rate", "once", "clients"])]
+        https: Option<PathBuf>,
     }
 
     /// What came of it.
@@ -94,9 +99,10 @@ mod linux {
         anyhow::ensure!(args.server.ip().is_loopback(), "the server must be on loopback");
         let mut queries = Queries::new(&args)?;
         let before = args.pid.map(cpu_secs).transpose()?;
-        let mut run = match args.rate {
-            None => udp::saturate(&args, &mut queries)?,
-            Some(rate) => udp::pace(&args, &mut queries, rate)?,
+        let mut run = match (args.rate, &args.https) {
+            (None, None) => udp::saturate(&args, &mut queries)?,
+            (None, Some(certificate)) => https::saturate(&args, queries, certificate)?,
+            (Some(rate), _) => udp::pace(&args, &mut queries, rate)?,
         };
         let after = args.pid.map(cpu_secs).transpose()?;
         let mut line = format!(

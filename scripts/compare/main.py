@@ -49,10 +49,9 @@ class Bench:
             server.stop()
         self.running.clear()
 
-    def blast(self, server, *more, cpus=LOAD_CPU, secs=None):
+    def blast(self, server, *more, cpus=LOAD_CPU, secs=None, port="dns"):
         """Runs the load generator; its figures by name."""
-        port = server.ports["dns"]
-        command = [TARGET / "blast", "--server", f"127.0.0.1:{port}", "--pid", str(server.pid),
+        command = [TARGET / "blast", "--server", f"127.0.0.1:{server.ports[port]}", "--pid", str(server.pid),
                    "--secs", str(secs or self.args.secs), *more]
         told = ["blast", "--secs", str(secs or self.args.secs), *more]
         self.commands[" ".join(map(str, told)).replace(str(self.folder) + "/", "")] = None
@@ -87,7 +86,7 @@ class Bench:
                 if "over" in how:
                     got = self.dnsperf(server, how["over"], how["names"])
                 else:
-                    got = self.blast(server, *more, *extra, secs=how.get("secs"))
+                    got = self.blast(server, *more, *extra, secs=how.get("secs"), port=how.get("port", "dns"))
                 if got:
                     found[server.name].append(got)
         return {name: median(got) for name, got in found.items() if got}
@@ -191,15 +190,22 @@ def forwarded(bench):
 
 def stream(over, what, goal, wanted):
     def run(bench):
-        servers = [bench.start(it) for it in [*(["echo_h2"] if over == "doh" else []), "squint", *bench.peers(wanted)]]
+        servers = [bench.start(it) for it in ["squint", *bench.peers(wanted)]]
         for server in servers:
-            if server.name != "echo_h2":
-                warm(bench, server)
+            warm(bench, server)
         path = bench.folder / "cached"
         path.write_text("".join(f"host-{it}.example A\n" for it in range(10_000)))
         found = bench.rounds(servers, over=over, names=path)
-        bench.row(what, goal, found, floor="echo_h2" if over == "doh" else "echo")
+        bench.row(what, goal, found)
     return run
+
+
+def doh(bench):
+    servers = [bench.start(it) for it in ["echo_h2", "squint", *bench.peers(["unbound", "dnsdist", "bind"])]]
+    for server in servers[1:]:
+        warm(bench, server)
+    found = bench.rounds(servers, "--window", "200", "--https", bench.field.certificate, port="doh")
+    bench.row("DNS over HTTPS (HTTP/2), kept connections", doh_goal, found, floor="echo_h2")
 
 
 def doh_goal(found):
@@ -234,7 +240,7 @@ def two_workers(bench):
 
 def million(bench):
     small = bench.start("squint", label="squint, 10,000 names")
-    large = bench.start("squint", size_mb=160)
+    large = bench.start("squint", size_mb=210)
     echo = bench.start("echo")
     warm(bench, small)
     warm(bench, large, "--made", "1000000")
@@ -276,7 +282,7 @@ ROWS = {
     "forwarded": forwarded,
     "tcp": stream("tcp", "TCP, kept connections", at_most(5.6), PEERS),
     "dot": stream("dot", "DNS over TLS, kept connections", at_most(8.5), ["unbound", "dnsdist", "bind", "knot", "hickory"]),
-    "doh": stream("doh", "DNS over HTTPS, kept connections", doh_goal, ["unbound", "dnsdist", "bind"]),
+    "doh": doh,
     "latency": latency,
     "workers": two_workers,
     "million": million,
