@@ -68,7 +68,7 @@ impl Answers {
             let found = self.get_hashed(key, hash);
             // Where this is asked from within `then`, the table is lent and stays as it is.
             if let (Some(entry), Ok(mut near)) = (&found, near.try_borrow_mut()) {
-                near.keep(self.number, hash, entry);
+                near.keep_some(self.number, hash, entry);
             }
             then(found.as_deref())
         })

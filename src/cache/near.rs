@@ -8,6 +8,10 @@ use std::sync::Arc;
 const SETS: usize = 8192;
 const WAYS: usize = 4;
 
+/// One of so many finds elsewhere is kept here. What is asked for often is soon among them; a walk through more names than there is
+/// room for does not turn everything over, query by query.
+const KEPT_OF: usize = 8;
+
 /// Answers with more octets than that are not kept here: they would outweigh the cache that has given them up.
 const ANSWER_LEN_MAX: usize = 512;
 
@@ -24,12 +28,14 @@ pub(super) struct Near {
     sets: Vec<Set>,
     /// Which way gives way next.
     turn: usize,
+    /// Finds elsewhere since one was kept.
+    found: usize,
 }
 
 impl Near {
     /// A place for entries of no cache yet; takes memory once there is one.
     pub(super) const fn new() -> Self {
-        Self { cache: 0, sets: Vec::new(), turn: 0 }
+        Self { cache: 0, sets: Vec::new(), turn: 0, found: 0 }
     }
 
     /// The entry for a key, unless it has left the cache; `cache` is the number of the one that is asked.
@@ -47,8 +53,15 @@ impl Near {
         (!entry.is_gone()).then_some(entry)
     }
 
-    /// Keeps an entry that was found elsewhere, if it is small.
-    pub(super) fn keep(&mut self, cache: u64, hash: u64, entry: &Arc<Entry>) {
+    /// Keeps one of a few entries that were found elsewhere, if it is small.
+    pub(super) fn keep_some(&mut self, cache: u64, hash: u64, entry: &Arc<Entry>) {
+        self.found = (self.found + 1) % KEPT_OF;
+        if self.found == 0 {
+            self.keep(cache, hash, entry);
+        }
+    }
+
+    fn keep(&mut self, cache: u64, hash: u64, entry: &Arc<Entry>) {
         if entry.answer.size() > ANSWER_LEN_MAX {
             return;
         }
