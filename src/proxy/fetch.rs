@@ -157,7 +157,8 @@ impl Proxy {
             // Waiters may all have left; then nobody wants to know.
             sender.send_replace(Some(outcome));
         };
-        self.fetches.tasks.spawn_on(task, &self.runtime);
+        // Boxed, because a task is moved about before it stands where it stays.
+        self.fetches.tasks.spawn_on(Box::pin(task), &self.runtime);
         Some(receiver)
     }
 

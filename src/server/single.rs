@@ -19,7 +19,8 @@ pub(super) async fn answer(
     let received = Received { packet, cut: false };
     let mut outcome = front.answer(&front.access.load(), received, &client, now, out);
     if outcome == Outcome::Later {
-        outcome = later(front, client, packet, now, out).await;
+        // Boxed: the way through the upstreams takes some kilobytes, which queries answered at once need not carry about.
+        outcome = Box::pin(later(front, client, packet, now, out)).await;
     }
     // It has come to its end, and the counters say to which.
     mem::forget(due);

@@ -223,7 +223,8 @@ pub(super) async fn dispatch(front: Arc<Front>, mut queue: mpsc::Receiver<Deferr
     let mut batch = Vec::with_capacity(DISPATCH_MAX);
     while queue.recv_many(&mut batch, DISPATCH_MAX).await > 0 {
         for deferred in batch.drain(..) {
-            tokio::spawn(finish(Arc::clone(&front), deferred));
+            // Boxed, or some kilobytes would be moved about before the task stands where it stays.
+            tokio::spawn(Box::pin(finish(Arc::clone(&front), deferred)));
         }
     }
 }
