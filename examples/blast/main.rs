@@ -117,9 +117,9 @@ mod linux {
             line += &format!(" cpu={:.3}", (after - before) * 1e6 / run.answered as f64);
         }
         run.took.sort_unstable();
-        for (name, share) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
+        for (name, share) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
             let at = (run.took.len() as f64 * share) as usize;
-            if let Some(nanos) = run.took.get(at) {
+            if let Some(nanos) = run.took.get(at.min(run.took.len().saturating_sub(1))) {
                 line += &format!(" {name}={:.1}", f64::from(*nanos) / 1e3);
             }
         }

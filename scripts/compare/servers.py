@@ -69,9 +69,9 @@ class Server:
         tasks = pathlib.Path(f"/proc/{self.pid}/task").iterdir()
         return sum(int((it / "schedstat").read_text().split()[0]) for it in tasks) / 1e9
 
-    def resident_mb(self):
+    def resident_mb(self, what="VmRSS"):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        line = next(it for it in status.splitlines() if it.startswith("VmRSS"))
+        line = next(it for it in status.splitlines() if it.startswith(what))
         return int(line.split()[1]) / 1000
 
     def stop(self):
