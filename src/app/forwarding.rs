@@ -5,7 +5,7 @@ use crate::{
     config::Config,
     dnssec::Anchors,
     name::{Name, NameError},
-    proxy::{Bypass, Caching, Dnssec, Plan, Route, private_reverse_zones},
+    proxy::{Bypass, Caching, Dns64, Dnssec, Plan, Route, private_reverse_zones},
     upstream::{Trust, Url},
 };
 use anyhow::Context as _;
@@ -128,7 +128,9 @@ fn plan(config: &Config, servers: Vec<Url>, resolvers: &[Url], search: &[String]
         prefetch: config.cache.prefetch,
     };
     let client_subnet = config.upstream.client_subnet;
-    let plan = Plan { servers, routes, bypass, caching, client_subnet, dnssec: None };
+    let exclude = &config.dns64.exclude;
+    let dns64 = config.dns64.prefix.0.map(|prefix| Dns64 { prefix, exclude: exclude.clone() });
+    let plan = Plan { servers, routes, bypass, caching, client_subnet, dnssec: None, dns64 };
     Forwarding { plan, explicit, warnings }
 }
 

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     problem::Problem,
-    value::{self, Domain},
+    value::{self, Domain, Optional},
 };
 use crate::{
     list::{self, Kind},
     name::Class,
+    proxy::{Prefix6, Prefix64},
     server::{CertificateSource, Prefix, RateLimit},
     upstream::Url,
     verdict::{Action, Mode},
@@ -31,6 +32,8 @@ pub struct Config {
     pub upstream: Upstream,
     /// Whether it validates their answers.
     pub dnssec: Dnssec,
+    /// Whether it makes IPv6 addresses of IPv4 ones.
+    pub dns64: Dns64,
     /// How long it remembers answers.
     pub cache: Cache,
     /// Which domains look-alikes imitate.
@@ -192,6 +195,25 @@ pub struct Dnssec {
     pub negative_anchors: Vec<Domain>,
     /// A file with trust anchors in place of the root zone's, absolute or seen from the working folder; empty for none.
     pub trust_anchors: PathBuf,
+}
+
+/// `[dns64]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns64 {
+    /// What made-up addresses begin with; none where no addresses are made.
+    #[serde(with = "value::text")]
+    pub prefix: Optional<Prefix64>,
+    /// Real addresses that count as none.
+    #[serde(with = "value::texts")]
+    pub exclude: Vec<Prefix6>,
+}
+
+impl Default for Dns64 {
+    fn default() -> Self {
+        let mapped = "::ffff:0:0/96".parse().expect("a prefix written here parses");
+        Self { prefix: Optional(None), exclude: vec![mapped] }
+    }
 }
 
 /// `[cache]`

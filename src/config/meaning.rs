@@ -49,6 +49,7 @@ pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem>
     servers(config, document, &mut told);
     routes(config, document, &mut told);
     dnssec(config, document, &mut told);
+    dns64(config, document, &mut told);
     lifetimes(config, document, &mut told);
     thresholds(config, document, &mut told);
     protect(config, document, &mut told);
@@ -310,6 +311,17 @@ fn dnssec(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
     }
     let element = |at| key.into_iter().chain([At(at)]).collect();
     repeated(domains.iter().enumerate(), element, document, told);
+}
+
+fn dns64(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    let exclude = &config.dns64.exclude;
+    let key = [Key("dns64"), Key("exclude")];
+    if exclude.len() > ROUTES_MAX {
+        let message = format!("there are {} prefixes; the limit is {ROUTES_MAX}", exclude.len());
+        told.push(document.error(&key, message, ""));
+    }
+    let element = |at| key.into_iter().chain([At(at)]).collect();
+    repeated(exclude.iter().enumerate(), element, document, told);
 }
 
 fn lifetimes(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {

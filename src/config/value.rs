@@ -18,6 +18,7 @@ use serde::{
 use crate::{
     list::Kind,
     name::Name,
+    proxy::{Prefix6, Prefix64},
     server::Prefix,
     upstream::Url,
     verdict::{Action, Mode},
@@ -208,6 +209,40 @@ impl Text for Ipv6Addr {
 impl Text for Prefix {
     fn read(text: &str) -> Result<Self, String> {
         text.parse::<Self>().map_err(|it| it.to_string())
+    }
+}
+
+impl Text for Prefix64 {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse::<Self>().map_err(|it| format!("`{}`: {it}", shown(text)))
+    }
+}
+
+impl Text for Prefix6 {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse::<Self>().map_err(|it| format!("`{}`: {it}", shown(text)))
+    }
+}
+
+/// A value that may be left out: the empty text is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Optional<T>(pub Option<T>);
+
+impl<T> Default for Optional<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Text> Text for Optional<T> {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Ok(Self(None)) } else { T::read(text).map(|it| Self(Some(it))) }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Optional<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |it| it.fmt(f))
     }
 }
 

@@ -153,8 +153,7 @@ impl Answer {
     pub fn failure(name: &Name, qtype: u16, qclass: u16, ede: Ede<'_>) -> Self {
         let draft = Draft::about(name, qtype, qclass, Rcode::SERVFAIL, 0, 0);
         let mut answer = draft.finish(None);
-        answer.ede = Some(ede.code);
-        answer.octets = [&answer.octets, ede.text.as_bytes()].concat().into_boxed_slice();
+        answer.set_ede(Some(ede));
         answer
     }
 
@@ -182,36 +181,63 @@ impl Answer {
     }
 
     /// Takes out the records that only who asks with DO may get: RRSIG, NSEC and NSEC3 that were not asked for
-    /// (RFC 4035 section 3.2.1). What it cannot rewrite stays as it is.
+    /// (RFC 4035 section 3.2.1).
     pub fn strip_dnssec(&mut self) {
         let qtype = u16_at(&self.octets, usize::from(self.question_end) - 4);
         let is_dnssec = |it: &Entry| {
             matches!(it.rtype, rtype::RRSIG | rtype::NSEC | rtype::NSEC3) && Some(it.rtype) != qtype
         };
         if self.all_entries().any(|it| is_dnssec(&it)) {
-            let kept = |_: usize, it: &Entry| !is_dnssec(it);
-            let end = usize::from(self.question_end);
-            let rest = chain::with_only(self.message(), &self.header(), end, kept);
-            if let Some(made) = rest.and_then(|(octets, _)| self.with_message(octets)) {
-                *self = made;
-            }
+            self.retain(|it| !is_dnssec(it));
         }
     }
 
-    /// The same answer with another message, whose question stands where this one's does.
-    fn with_message(&self, mut octets: Vec<u8>) -> Option<Self> {
-        let message_len = u16::try_from(octets.len()).ok()?;
-        let (mut ttls, mut at) = (Vec::new(), usize::from(self.question_end));
-        for _ in 0..Header::read(&octets)?.records() {
-            let entry = Entry::read(&octets, at)?;
-            at = entry.end();
-            ttls.push(u16::try_from(entry.ttl_at()).ok()?);
+    /// Keeps some of its records. What it cannot rewrite stays as it is.
+    pub(super) fn retain(&mut self, kept: impl Fn(&Entry) -> bool) {
+        let end = usize::from(self.question_end);
+        let rest = chain::with_only(self.message(), &self.header(), end, |_, it| kept(it));
+        let made = rest.and_then(|(octets, header)| {
+            let (mut ttls, mut at) = (Vec::new(), end);
+            for _ in 0..header.records() {
+                let entry = Entry::read(&octets, at)?;
+                at = entry.end();
+                ttls.push(u16::try_from(entry.ttl_at()).ok()?);
+            }
+            let mut made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
+            made.set_ede(self.ede().map(|(code, text)| Ede { code, text }));
+            Some(made)
+        });
+        if let Some(made) = made {
+            *self = made;
         }
-        let tail = usize::from(self.message_len) + 2 * usize::from(self.ttls);
+    }
+
+    /// An answer of a message, the end of its question and the places of its TTLs; `None` where it is too long.
+    pub(super) fn made(
+        mut octets: Vec<u8>,
+        question_end: usize,
+        ttls: &[u16],
+        rcode: Rcode,
+        lifetime_secs: Option<u32>,
+    ) -> Option<Self> {
+        let message_len = u16::try_from(octets.len()).ok()?;
         ttls.iter().for_each(|it| octets.extend_from_slice(&it.to_be_bytes()));
-        octets.extend_from_slice(&self.octets[tail..]);
-        let ttls = u16::try_from(ttls.len()).ok()?;
-        Some(Self { octets: octets.into_boxed_slice(), message_len, ttls, ..self.clone() })
+        Some(Self {
+            octets: octets.into_boxed_slice(),
+            message_len,
+            question_end: u16::try_from(question_end).ok()?,
+            ttls: u16::try_from(ttls.len()).ok()?,
+            rcode,
+            ede: None,
+            lifetime_secs,
+        })
+    }
+
+    /// Gives an answer that has none an Extended DNS Error.
+    fn set_ede(&mut self, ede: Option<Ede<'_>>) {
+        let Some(ede) = ede else { return };
+        self.ede = Some(ede.code);
+        self.octets = [&self.octets, ede.text.as_bytes()].concat().into_boxed_slice();
     }
 
     /// The response code.
@@ -354,12 +380,12 @@ impl Answer {
         Header::read(&self.octets).expect("every answer starts with a header")
     }
 
-    fn entries(&self) -> impl Iterator<Item = Entry> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         self.all_entries().take(usize::from(self.header().answers))
     }
 
     /// The records of all sections.
-    fn all_entries(&self) -> impl Iterator<Item = Entry> {
+    pub(super) fn all_entries(&self) -> impl Iterator<Item = Entry> {
         let mut at = usize::from(self.question_end);
         (0..self.header().records()).map_while(move |_| {
             let entry = Entry::read(self.message(), at)?;

@@ -185,7 +185,8 @@ pub(super) fn with_only(
             let entry = Entry::read(message, at)?;
             at = entry.end();
             if kept(index, &entry) {
-                write(message, &entry, &mut octets)?;
+                write_owner(message, &entry, true, &mut octets)?;
+                write_rest(message, &entry, &mut octets)?;
             } else {
                 *count -= 1;
             }
@@ -196,12 +197,22 @@ pub(super) fn with_only(
     (octets.len() <= usize::from(u16::MAX)).then_some((octets, header))
 }
 
-fn write(message: &[u8], entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
-    if message[entry.owner..].starts_with(&names::QUESTION_POINTER) {
+/// A record's owner: a pointer to the question's name where it is one and the question is the `same`, else in full.
+pub(super) fn write_owner(
+    message: &[u8],
+    entry: &Entry,
+    same: bool,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    if same && message[entry.owner..].starts_with(&names::QUESTION_POINTER) {
         out.extend_from_slice(&names::QUESTION_POINTER);
-    } else {
-        names::expand(message, entry.owner, out)?;
+        return Some(());
     }
+    names::expand(message, entry.owner, out)
+}
+
+/// A record without its owner, names written out in full.
+pub(super) fn write_rest(message: &[u8], entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
     // TYPE, CLASS and TTL, then a length to be known later.
     let fixed = out.len();
     out.extend_from_slice(message.get(entry.rdata.start - 10..entry.rdata.start)?);

@@ -15,6 +15,7 @@ mod opt;
 mod outgoing;
 mod query;
 mod rdata;
+mod remake;
 mod reply;
 mod rrset;
 #[cfg(test)]

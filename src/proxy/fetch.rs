@@ -144,7 +144,7 @@ impl Proxy {
             let forget = ask.subnet.is_none().then(|| Forget(&proxy.fetches, &octets));
             let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
             let key = Key::new(route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
-            let forwarded = proxy.forward(&ways, route, &upstreams, &ask).await;
+            let forwarded = proxy.forward_or_translate(&ways, route, &upstreams, &ask).await;
             let now = tokio::time::Instant::now().into_std();
             let outcome = match forwarded {
                 Ok(it) => Ok(proxy.fetched(&key, it, caching, now)),
@@ -236,10 +236,15 @@ pub(super) fn ede(error: ForwardError, text: &str) -> Ede<'_> {
     Ede { code, text }
 }
 
-/// Whether a stale answer is better than this one. A failure is, unless it says that what the zone has now is bogus.
+/// Whether a stale answer is better than this one. Any is but for a failure that says that what the zone has now is bogus.
 pub(super) fn gives_way(answer: &Answer) -> bool {
-    let is_bogus = |code: u16| (Ede::DNSSEC_BOGUS..=Ede::NSEC_MISSING).contains(&code);
-    !is_useful(answer) && !answer.ede().is_some_and(|it| is_bogus(it.0))
+    !is_useful(answer) && !is_bogus(answer)
+}
+
+/// Whether an answer is a failure because signatures are missing or wrong.
+pub(super) fn is_bogus(answer: &Answer) -> bool {
+    let says_so = |code: u16| (Ede::DNSSEC_BOGUS..=Ede::NSEC_MISSING).contains(&code);
+    !is_useful(answer) && answer.ede().is_some_and(|it| says_so(it.0))
 }
 
 /// Whether an answer tells the client something about the name, be it that it does not exist.

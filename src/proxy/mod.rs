@@ -4,6 +4,7 @@
 //! same exit, where the event is recorded.
 
 mod designated;
+mod dns64;
 mod exit;
 mod fetch;
 mod made;
@@ -24,6 +25,7 @@ use crate::{
     verdict::{Seen, Verdict},
 };
 pub use designated::Designated;
+pub use dns64::{Dns64, Prefix6, Prefix64, PrefixError};
 pub use router::{Caching, Plan, PlanError, Route, Router};
 pub use special::{Bypass, private_reverse_zones};
 pub use vouched::Dnssec;
@@ -267,8 +269,8 @@ impl Proxy {
             return true;
         }
         let key = key(query, way);
-        if let Some((kind, suffix_len)) = way.special {
-            let answer = self.special.answer(query, kind, suffix_len).await;
+        if let Some(special) = way.special {
+            let answer = self.special(&ways, query, special).await;
             let entry = made_here(&key, answer, received);
             entry.set_slot(id.0, policy.generation, Slot::Clean);
             unjudged.remembered(&entry, received, out);

@@ -1,7 +1,8 @@
 //! The router: which upstream set a name is asked of, by its suffix, and which names are answered here.
 
 use super::{
-    special::{self, Bypass, Kind},
+    dns64::Dns64,
+    special::{self, Bypass, IPV4_ONLY, Kind},
     suffixes::Suffixes,
     vouched::{self, Dnssec},
 };
@@ -36,6 +37,8 @@ pub struct Plan {
     pub dnssec: Option<Dnssec>,
     /// Whether upstreams are told for whom a client asks that says so (RFC 7871).
     pub client_subnet: bool,
+    /// How IPv6 addresses are made for names without; `None` for not at all.
+    pub dns64: Option<Dns64>,
 }
 
 /// How long answers are kept, and what is done when they are over.
@@ -91,7 +94,7 @@ pub struct Router {
 }
 
 /// A set of servers, and what is made of its answers.
-type Treated = (Vec<Url>, Care);
+type Treated = (Vec<Url>, Care, Option<Dns64>);
 
 /// What is made of answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -116,6 +119,9 @@ pub(super) struct Ways {
     /// The route of names under negative trust anchors.
     unchecked: Option<u16>,
     client_subnet: bool,
+    pub(super) dns64: Option<Dns64>,
+    /// The number of answers that are made here by that.
+    here64: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -151,6 +157,8 @@ impl Router {
             validator: None,
             unchecked: None,
             client_subnet: false,
+            dns64: None,
+            here64: HERE,
         };
         let router = Self {
             exchange,
@@ -171,19 +179,27 @@ impl Router {
         let old = self.ways.load_full();
         let mut suffixes = Suffixes::new();
         special::enter(plan.bypass, &mut suffixes, Target::Special);
+        let number = |servers: &[Url], care| self.number(servers, care, plan.dns64.as_ref());
+        let mut here64 = HERE;
+        if let Some(dns64) = &plan.dns64 {
+            here64 = number(&[], Care::None)?;
+            suffixes.insert(&dns64.prefix.reverse_zone(), Target::Special(Kind::Reverse64));
+            let name = Name::parse(IPV4_ONLY).unwrap_or(Name::ROOT);
+            suffixes.insert(&name, Target::Special(Kind::Ipv4Only));
+        }
         let care = plan.dnssec.clone().map_or(Care::None, Care::Validated);
-        let default = self.number(&plan.servers, care)?;
+        let default = number(&plan.servers, care)?;
         let mut sets: Vec<(u16, &[Url])> = vec![(default, &plan.servers)];
         for route in &plan.routes {
-            let number = self.number(&route.servers, Care::None)?;
-            sets.push((number, &route.servers));
-            suffixes.insert(&route.suffix, Target::Set(number));
+            let route_number = number(&route.servers, Care::None)?;
+            sets.push((route_number, &route.servers));
+            suffixes.insert(&route.suffix, Target::Set(route_number));
         }
         let mut unchecked = None;
         for domain in plan.dnssec.iter().flat_map(|it| &it.negative_anchors) {
             // What has a way of its own is not validated anyway.
             if suffixes.find(domain).is_none() {
-                let number = self.number(&plan.servers, Care::Unchecked)?;
+                let number = number(&plan.servers, Care::Unchecked)?;
                 unchecked = Some(number);
                 sets.push((number, &plan.servers));
                 suffixes.insert(domain, Target::Set(number));
@@ -194,7 +210,7 @@ impl Router {
         let sets = self.sets(&sets, &old)?;
         let held = old.validator.as_ref();
         let validator = plan.dnssec.as_ref().map(|it| vouched::validator(it, held));
-        let caching = plan.caching;
+        let (caching, dns64) = (plan.caching, plan.dns64.clone());
         let ways = Ways {
             suffixes,
             sets,
@@ -203,6 +219,8 @@ impl Router {
             client_subnet: plan.client_subnet,
             validator,
             unchecked,
+            dns64,
+            here64,
         };
         self.ways.store(Arc::new(ways));
         Ok(())
@@ -265,9 +283,9 @@ impl Router {
         self.ways.load_full()
     }
 
-    fn number(&self, servers: &[Url], care: Care) -> Result<u16, PlanError> {
+    fn number(&self, servers: &[Url], care: Care, dns64: Option<&Dns64>) -> Result<u16, PlanError> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        let set = (servers.to_vec(), care);
+        let set = (servers.to_vec(), care, dns64.cloned());
         if let Some(number) = numbers.get(&set) {
             return Ok(*number);
         }
@@ -287,7 +305,11 @@ impl Ways {
             Some((Target::Special(_), len)) if special::is_parents(query, len) => {
                 Way { route: self.default, special: None }
             }
-            Some((Target::Special(kind), len)) => Way { route: HERE, special: Some((kind, len)) },
+            Some((Target::Special(kind), len)) => {
+                let made = matches!(kind, Kind::Reverse64 | Kind::Ipv4Only);
+                let route = if made { self.here64 } else { HERE };
+                Way { route, special: Some((kind, len)) }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Queries that are refused whatever their name, and why.
 
-use super::router::Way;
+use super::{router::Way, special::Kind};
 use crate::dns::{Ede, Query, class};
 
 /// Why a query is refused; `None` for nearly every one.
@@ -20,7 +20,8 @@ pub(super) fn refusal(query: &Query<'_>, way: Way) -> Option<Ede<'static>> {
         let text = "class ANY is no class to look a name up in";
         return Some(Ede { code: Ede::NOT_SUPPORTED, text });
     }
-    if !query.rd && way.special.is_none() {
+    let is_here = way.special.is_some_and(|it| it.0 != Kind::Reverse64);
+    if !query.rd && !is_here {
         let text = "recursion is not desired, and this server has no names of its own";
         return Some(Ede { code: Ede::NOT_AUTHORITATIVE, text });
     }

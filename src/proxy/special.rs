@@ -72,6 +72,9 @@ pub fn private_reverse_zones() -> Vec<name::Name> {
         .collect()
 }
 
+/// The name by which hosts find how addresses are made (RFC 7050).
+pub(super) const IPV4_ONLY: &str = "ipv4only.arpa";
+
 /// How a special-use name is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -81,6 +84,10 @@ pub(super) enum Kind {
     Designated,
     /// No such name, the suffix itself included.
     Nxdomain,
+    /// A name of an IPv6 address made of an IPv4 one; there is nothing else.
+    Reverse64,
+    /// The name by which hosts find how addresses are made.
+    Ipv4Only,
 }
 
 /// Which of the names that ask whether clients may go around this server are let through.
@@ -149,6 +156,12 @@ impl Special {
         match kind {
             Kind::Designated => designated::answer(query, &self.designated.load(), owner),
             Kind::Nxdomain => Answer::negative(query, Rcode::NXDOMAIN, owner, TTL_SECS),
+            // What exists of these is answered where addresses are made.
+            Kind::Reverse64 | Kind::Ipv4Only => {
+                let exists = query.name.wire().len() == usize::from(suffix_len);
+                let rcode = if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN };
+                Answer::negative(query, rcode, owner, TTL_SECS)
+            }
             // Such a name does not leave, whatever happens here.
             Kind::Zone => match self.zone_answer(query).await {
                 // Every name under `localhost` exists; hickory's wildcards forget that for types they do not hold.

@@ -5,6 +5,7 @@ mod access;
 mod check;
 mod clients;
 mod config_check;
+mod dns64;
 mod dnssec;
 mod encrypted;
 mod events;

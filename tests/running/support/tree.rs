@@ -50,7 +50,7 @@ const ZONES: &[(&str, &str, Signing)] = &[
         "www A 192.0.2.11\nwww AAAA 2001:db8::11\nbare AAAA 2001:db8::12\n*.wild A 192.0.2.12\n*.wild TXT \"any\"\ntoplain CNAME www.insecure.example.\ntosigned CNAME www.nsec3.example.\ntoforged CNAME www.forged.example.\ntonowhere CNAME nothing.nsec3.example.\ntoneg CNAME www.neg.example.\n*.walias CNAME www\nold DNAME nsec3\nempty.branch A 192.0.2.13\nv4 A 198.51.100.7\nzero A 0.0.0.0\nmixed MX 10 www\n",
         Signing::Nsec,
     ),
-    (".", "", Signing::Nsec),
+    (".", "7.100.18.198.in-addr.arpa. PTR host.example.\n", Signing::Nsec),
 ];
 
 /// The servers, and the root's trust anchor.
