@@ -147,6 +147,7 @@ counters! {
     dnssec_insecure: "Answers validated and found to be from zones without signatures.",
     dnssec_bogus: "Answers validated and refused, because their signatures are missing or wrong.",
     dnssec_unreachable: "Answers that could not be validated, because the keys of a zone could not be asked.",
+    dnssec_exchanges: "Questions to upstreams about keys and delegations, for validation.",
     dnssec_waiting: "Answers passed without validation, because the clock is not set.",
     dns64_made: "Answers with IPv6 addresses made of IPv4 ones.",
     forwarding_loops: "Queries of ours that came back.",

@@ -67,6 +67,11 @@ impl Anchors {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn of(zone: &Name, ds: Ds) -> Self {
+        Self { anchors: vec![(Box::from(zone.wire()), ds)] }
+    }
+
     fn parse(text: &str, file: &str) -> Result<Self, AnchorsError> {
         let mut anchors = Vec::new();
         for (at, line) in text.lines().enumerate() {

@@ -155,12 +155,8 @@ impl Session<'_> {
             }
         }
         let depth = name.label_count().saturating_sub(usize::from(by_parent));
-        match self.is_insecure(&name.ancestor(depth)).await {
-            Ok(true) => return Ok(None),
-            // What is missing here is missing there.
-            Err(Trouble::Bogus(fault)) if fault.code == Ede::NSEC_MISSING => (),
-            Ok(false) => (),
-            Err(trouble) => return Err(trouble),
+        if self.is_excused(&name.ancestor(depth)).await? {
+            return Ok(None);
         }
         let what = if rcode == Rcode::NXDOMAIN {
             format!("nothing proves that `{name}` does not exist")

@@ -14,6 +14,8 @@ mod hashed;
 mod key;
 mod links;
 mod session;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use anchors::{Anchors, AnchorsError};
@@ -23,7 +25,7 @@ pub use session::{CHECKS_MAX, EXCHANGES_MAX};
 use crate::{
     dns::{Answer, Ede, rtype},
     name::Name,
-    upstream::{ForwardError, Upstreams},
+    upstream::{self, ForwardError, Upstreams},
 };
 use cuts::Cuts;
 use hashed::Work;
@@ -35,6 +37,8 @@ use std::fmt;
 pub struct Validator {
     anchors: Anchors,
     cuts: Cuts,
+    /// The time of day; none while the clock is not set.
+    clock: fn() -> Option<u64>,
 }
 
 /// What an answer is worth (RFC 4035 section 4.3).
@@ -48,6 +52,8 @@ pub enum Judged {
     Bogus(Fault),
     /// What would tell could not be asked.
     Unreachable(ForwardError),
+    /// Nobody can tell before the clock is set.
+    Waiting,
 }
 
 /// What is wrong with an answer.
@@ -62,7 +68,7 @@ pub struct Fault {
 impl Validator {
     /// One that trusts these, and knows nothing yet.
     pub fn new(anchors: Anchors) -> Self {
-        Self { anchors, cuts: Cuts::new() }
+        Self { anchors, cuts: Cuts::new(), clock: upstream::unix_time }
     }
 
     /// Whom it trusts.
@@ -70,16 +76,16 @@ impl Validator {
         &self.anchors
     }
 
-    /// Judges the answer to `name qtype`, class IN, asked with DO and CD, at `now` in Unix seconds. What else it needs to know it
-    /// asks `upstreams`, which knows of all names but those that `is_exempt` names: those are taken as they come.
+    /// Judges the answer to `name qtype`, class IN, asked with DO and CD. What else it needs to know it asks `upstreams`, which knows
+    /// of all names but those that `is_exempt` names: those are taken as they come. Tells how many questions that took as well.
     pub async fn validate(
         &self,
         upstreams: &Upstreams,
         (name, qtype): (&Name, u16),
         answer: &Answer,
         is_exempt: impl Fn(&Name) -> bool + Send,
-        now: u64,
-    ) -> Judged {
+    ) -> (Judged, u32) {
+        let Some(now) = (self.clock)() else { return (Judged::Waiting, 0) };
         let mut session = Session {
             validator: self,
             upstreams,
@@ -89,12 +95,13 @@ impl Validator {
             exchanges: 0,
             checks: 0,
         };
-        match session.answer(name, qtype, answer, is_exempt).await {
+        let judged = match session.answer(name, qtype, answer, is_exempt).await {
             Ok(Some(ttl_secs)) => Judged::Secure(ttl_secs),
             Ok(None) => Judged::Insecure,
             Err(Trouble::Bogus(fault)) => Judged::Bogus(fault),
             Err(Trouble::Unreachable(error)) => Judged::Unreachable(error),
-        }
+        };
+        (judged, session.exchanges)
     }
 }
 

@@ -95,7 +95,7 @@ impl Session<'_> {
         } else {
             set.owner.clone()
         };
-        if self.is_insecure(&below).await? {
+        if self.is_excused(&below).await? {
             return Ok(Signed::Insecure);
         }
         let (owner, what) = (&set.owner, rtype::name(set.rtype));
@@ -108,9 +108,18 @@ impl Session<'_> {
         }))
     }
 
+    /// Whether something amiss at a name is none of our business, because its zone has no signatures. Where that is not proven, what
+    /// is amiss is the better reason.
+    pub(super) async fn is_excused(&mut self, name: &Name) -> Result<bool, Trouble> {
+        match self.is_insecure(name).await {
+            Err(Trouble::Bogus(fault)) if fault.code == Ede::NSEC_MISSING => Ok(false),
+            other => other,
+        }
+    }
+
     /// Whether a name stands in a zone without signatures, by its parents' word. Walks down from the trust anchor; what is known
     /// costs nothing.
-    pub(super) async fn is_insecure(&mut self, name: &Name) -> Result<bool, Trouble> {
+    async fn is_insecure(&mut self, name: &Name) -> Result<bool, Trouble> {
         let Some(anchored) = self.validator.anchors.above(name) else { return Ok(true) };
         for labels in anchored..=name.label_count() {
             if matches!(self.cut(&name.ancestor(labels)).await?, Cut::Insecure) {

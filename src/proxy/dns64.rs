@@ -160,8 +160,8 @@ impl Prefix64 {
             || (a == 100 && b & 0xc0 == 64)
             || (a == 198 && b & 0xfe == 18)
             || (a == 192 && b == 0 && c == 0);
-        let reached = !nowhere && !(self == WELL_KNOWN && apart);
-        reached.then(|| self.embed(address))
+        let lost = nowhere || (self == WELL_KNOWN && apart);
+        (!lost).then(|| self.embed(address))
     }
 
     /// The suffix in `ip6.arpa` of names for the addresses with this prefix.

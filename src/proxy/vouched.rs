@@ -5,7 +5,7 @@ use crate::{
     dns::{Answer, Ede, class},
     dnssec::{Anchors, Judged, Validator},
     name::Name,
-    upstream::{self, Ask, FORWARD_MAX, ForwardError, Forwarded, Upstreams},
+    upstream::{Ask, FORWARD_MAX, ForwardError, Forwarded, Upstreams},
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 use tokio::time::{Instant, timeout_at};
@@ -60,19 +60,14 @@ impl Proxy {
         // Signatures always, and without the upstream's judgement (RFC 6840 section 5.9).
         let signed = Ask { dnssec_ok: true, checking_disabled: true, ..ask.clone() };
         let Forwarded { mut answer, server } = upstreams.forward(&signed).await?;
-        let counters = self.metrics.here();
         answer.set_authentic(false);
-        let Some(now) = upstream::unix_time() else {
-            self.report_clock();
-            counters.dnssec_waiting.bump();
-            answer.forget_lifetime();
-            return Ok(Forwarded { answer: for_client(answer, ask), server });
-        };
         let question = (&ask.name, ask.qtype);
-        let judging =
-            validator.validate(upstreams, question, &answer, |it| ways.is_exempt(it), now);
-        let judged = timeout_at(until, judging).await;
-        let judged = judged.unwrap_or(Judged::Unreachable(ForwardError::Timeout));
+        let judging = validator.validate(upstreams, question, &answer, |it| ways.is_exempt(it));
+        let (judged, exchanges) = timeout_at(until, judging)
+            .await
+            .unwrap_or((Judged::Unreachable(ForwardError::Timeout), 0));
+        let counters = self.metrics.here();
+        counters.dnssec_exchanges.add(exchanges.into());
         let failure = |code, text: &str| {
             Answer::failure(&ask.name, ask.qtype, ask.qclass, Ede { code, text })
         };
@@ -95,6 +90,12 @@ impl Proxy {
                 counters.dnssec_unreachable.bump();
                 let text = format!("the signatures could not be validated: {error}");
                 failure(Ede::DNSSEC_INDETERMINATE, &text)
+            }
+            Judged::Waiting => {
+                counters.dnssec_waiting.bump();
+                self.report_clock();
+                answer.forget_lifetime();
+                for_client(answer, ask)
             }
         };
         Ok(Forwarded { answer, server })
