@@ -10,7 +10,7 @@ use super::{
 use crate::{
     dns::{Answer, Ede, Outgoing, Query, Rcode, class, rtype},
     name::Name,
-    upstream::{Ask, ForwardError, Forwarded, Upstreams},
+    upstream::{Ask, FORWARD_MAX, ForwardError, Forwarded, Upstreams},
 };
 use std::{
     fmt,
@@ -18,6 +18,7 @@ use std::{
     str::FromStr,
     sync::Arc,
 };
+use tokio::time::{Instant, timeout_at};
 
 /// How long a made-up address may be kept where no SOA record says how long there is none (RFC 6147 section 5.1.7).
 const TTL_SECS_MAX: u32 = 600;
@@ -214,6 +215,8 @@ impl Proxy {
         upstreams: &Upstreams,
         ask: &Ask,
     ) -> Result<Forwarded, ForwardError> {
+        // Both questions together take no longer than one may.
+        let until = Instant::now() + FORWARD_MAX;
         let mut first = self.forward(ways, route, upstreams, ask).await?;
         let Some(dns64) = ways.dns64.as_ref().filter(|it| it.concerns(ask)) else {
             return Ok(first);
@@ -227,9 +230,8 @@ impl Proxy {
             return Ok(first);
         }
         let asked = Ask { qtype: rtype::A, ..ask.clone() };
-        let Ok(second) = self.forward(ways, route, upstreams, &asked).await else {
-            return Ok(first);
-        };
+        let forwarding = self.forward(ways, route, upstreams, &asked);
+        let Ok(Ok(second)) = timeout_at(until, forwarding).await else { return Ok(first) };
         if is_bogus(&second.answer)
             && let Some((code, text)) = second.answer.ede()
         {
