@@ -1,7 +1,7 @@
 //! What must hold for any octets taken as an upstream's reply.
 
 use squint::{
-    dns::{Answer, BadReply, Edns, Query, Reply, Way, rtype},
+    dns::{Answer, BadReply, Edns, Query, RRSETS_MAX, Reply, RrSets, Way, rtype},
     name::Name,
 };
 
@@ -61,6 +61,34 @@ pub(crate) fn check(octets: &[u8]) {
         write(&answer, &Query { edns, ..query.clone() }, 0, limit, &mut out);
         assert!(out.len() <= limit);
     }
+    check_sets(answer, &query);
+}
+
+/// Its RRsets can be read or are too many, and without signatures it is an answer as well.
+fn check_sets(mut answer: Answer, query: &Query<'_>) {
+    if let Some(sets) = RrSets::read(&answer) {
+        assert!(sets.answer.len() <= RRSETS_MAX && sets.authority.len() <= RRSETS_MAX);
+        for set in sets.answer.iter().chain(&sets.authority) {
+            assert!(!set.rdatas.is_empty());
+            for signature in &set.signatures {
+                let labels = usize::from(signature.labels);
+                let made = set.signed_octets(signature);
+                assert!(made.is_some() == (labels <= set.owner.label_count()));
+            }
+        }
+    }
+    let signs = |it: u16| matches!(it, rtype::RRSIG | rtype::NSEC | rtype::NSEC3);
+    let rest = |answer: &Answer| {
+        let (records, _) = records_of(answer);
+        records.into_iter().filter(|it| !signs(it.1)).collect::<Vec<_>>()
+    };
+    let before = rest(&answer);
+    answer.strip_dnssec();
+    assert_eq!(rest(&answer), before);
+    let mut out = Vec::new();
+    write(&answer, query, 1, 65_535, &mut out);
+    let (name, qtype, qclass) = (&query.name, query.qtype, query.qclass);
+    Answer::from_reply(&out, query.id, name, qtype, qclass).expect("what was taken once");
 }
 
 fn write(answer: &Answer, query: &Query<'_>, age_secs: u32, limit: usize, out: &mut Vec<u8>) {
