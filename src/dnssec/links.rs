@@ -66,7 +66,13 @@ impl Session<'_> {
             Some(&sets.answer[at])
         };
         if let Some(set) = find(&|it| it.owner == *name && it.rtype == qtype) {
-            return Ok((self.records(set, sets).await?, None));
+            let link = self.records(set, sets).await?;
+            // Whoever turns the rcode over leaves the records signed.
+            if link.is_some() && rcode != Rcode::NOERROR {
+                let text = format!("`{name}` is said not to exist, beside its records");
+                return Err(Trouble::Bogus(Fault::new(Ede::DNSSEC_BOGUS, text)));
+            }
+            return Ok((link, None));
         }
         let renames = |it: &RrSet| it.rtype == rtype::DNAME && it.owner != *name;
         if let Some(set) = find(&|it| renames(it) && name.is_within(&it.owner)) {

@@ -67,11 +67,15 @@ impl Session<'_> {
     pub(super) async fn signed(&mut self, set: &RrSet, by_parent: bool) -> Result<Signed, Trouble> {
         let labels = set.owner.label_count();
         let own = labels - usize::from(set.owner.wire().starts_with(b"\x01*"));
+        let place = set.owner.ancestor(labels.saturating_sub(usize::from(by_parent)));
+        let Some(anchored) = self.validator.anchors.above(&place) else {
+            return Ok(Signed::Insecure);
+        };
         let mut flaw = None;
         for signature in set.signatures.iter().take(SIGNATURES_MAX) {
             let depth = signature.signer.label_count();
-            let may_sign =
-                set.owner.is_within(&signature.signer) && !(by_parent && depth == labels);
+            // No zone above a trust anchor has a say below it.
+            let may_sign = place.is_within(&signature.signer) && depth >= anchored;
             if !may_sign || usize::from(signature.labels) > own {
                 flaw.get_or_insert(Flaw::Wrong);
                 continue;
@@ -90,12 +94,7 @@ impl Session<'_> {
                 },
             }
         }
-        let below = if by_parent {
-            set.owner.ancestor(labels.saturating_sub(1))
-        } else {
-            set.owner.clone()
-        };
-        if self.is_excused(&below).await? {
+        if self.is_excused(&place).await? {
             return Ok(Signed::Insecure);
         }
         let (owner, what) = (&set.owner, rtype::name(set.rtype));
@@ -223,9 +222,9 @@ impl Session<'_> {
         by_parent: bool,
     ) -> Result<Option<(Cut, Denial, u32)>, Trouble> {
         let denies = |it: &&RrSet| matches!(it.rtype, rtype::NSEC | rtype::NSEC3);
-        let signs = |it: &Name| {
-            name.is_within(it) && !(by_parent && it.label_count() == name.label_count())
-        };
+        let place = name.ancestor(name.label_count().saturating_sub(usize::from(by_parent)));
+        let anchored = self.validator.anchors.above(&place).unwrap_or(usize::MAX);
+        let signs = |it: &Name| place.is_within(it) && it.label_count() >= anchored;
         let all: Vec<&RrSet> = sets.authority.iter().filter(denies).take(DENIALS_MAX).collect();
         let signers = all.iter().flat_map(|it| &it.signatures).map(|it| &it.signer);
         let Some(signer) = signers.filter(|it| signs(it)).max_by_key(|it| it.label_count()) else {

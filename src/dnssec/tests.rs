@@ -336,6 +336,65 @@ async fn questions_have_a_bound() {
 }
 
 #[tokio::test]
+async fn above_a_trust_anchor_nobody_has_a_say() {
+    let (root, zone) = tree();
+    let (above, below) = (Arc::clone(&root), Arc::clone(&zone));
+    // The root has no anchor and so no signatures that count; the zone has its own.
+    let rig = Rig::start(&zone, move |name, qtype| {
+        let signer = if name.label_count() == 0 { &above } else { &below };
+        let said = match qtype {
+            rtype::DNSKEY => signer.signed(name, qtype, &[signer.key()]),
+            _ => Vec::new(),
+        };
+        (said, Vec::new())
+    })
+    .await;
+    let good = addresses(&zone, "www.example");
+    assert_eq!(rig.judge("www.example", rtype::A, &good).await.0, Judged::Secure(60));
+    let forged = addresses(&root, "www.example");
+    let (judged, _) = rig.judge("www.example", rtype::A, &forged).await;
+    assert!(matches!(judged, Judged::Bogus(_)), "{judged:?}");
+    let denial = root.signed(&name("www.example"), rtype::NSEC, &[vec![0, 0, 1, 0]]);
+    let (judged, _) = rig.judge("www.example", rtype::A, &(Vec::new(), denial)).await;
+    assert!(matches!(judged, Judged::Bogus(_)), "{judged:?}");
+    // Elsewhere nothing is known, and nothing is asked.
+    let other = addresses(&root, "www.other");
+    assert_eq!(rig.judge("www.other", rtype::A, &other).await, (Judged::Insecure, 0));
+    assert_eq!(
+        rig.judge("example", rtype::DS, &(Vec::new(), Vec::new())).await,
+        (Judged::Insecure, 0)
+    );
+}
+
+#[tokio::test]
+async fn an_rcode_that_denies_signed_records_is_bogus() {
+    let (rig, zone) = rig().await;
+    let said = addresses(&zone, "www.example");
+    let (name, id) = (name("www.example"), 7);
+    let mut packet = Vec::new();
+    let (qtype, qclass) = (rtype::A, class::IN);
+    Outgoing {
+        id,
+        name: &name,
+        qtype,
+        qclass,
+        rd: true,
+        cd: true,
+        dnssec_ok: true,
+        edns: true,
+        padded: false,
+    }
+    .write(&mut packet);
+    let mut message = reply(&packet, &said);
+    message[3] |= 3;
+    let answer = Answer::from_reply(&message, id, &name, qtype, qclass).unwrap();
+    let (judged, _) =
+        rig.validator.validate(&rig.upstreams, (&name, qtype), &answer, |_| false).await;
+    let Judged::Bogus(fault) = judged else { panic!("{judged:?}") };
+    assert_eq!(fault.code, Ede::DNSSEC_BOGUS, "{fault:?}");
+}
+
+#[tokio::test]
 async fn nothing_is_judged_before_the_clock_is_set() {
     let (mut rig, zone) = rig().await;
     rig.validator.clock = || None;
