@@ -205,7 +205,7 @@ impl Answer {
             }
             let mut made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
             made.set_ede(self.ede().map(|(code, text)| Ede { code, text }));
-            Some(made)
+            Some(made.for_scope(self.scope))
         });
         if let Some(made) = made {
             *self = made;
@@ -230,7 +230,14 @@ impl Answer {
             rcode,
             ede: None,
             lifetime_secs,
+            scope: None,
         })
+    }
+
+    /// The answer, made of one that is for a network of this size.
+    pub(super) const fn for_scope(mut self, scope: Option<u8>) -> Self {
+        self.scope = scope;
+        self
     }
 
     /// Gives an answer that has none an Extended DNS Error.

@@ -34,7 +34,8 @@ impl Answer {
                 _ => (),
             }
         }
-        (found && self.rcode() == Rcode::NOERROR).then(|| made.finish(Rcode::NOERROR))?
+        let made = made.finish(Rcode::NOERROR)?.for_scope(self.scope());
+        (found && self.rcode() == Rcode::NOERROR).then_some(made)
     }
 
     /// The answer that sends a query on by an alias to `target`, and then says what `rest` says of that; without signatures.

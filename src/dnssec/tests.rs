@@ -168,6 +168,7 @@ impl Rig {
             dnssec_ok: true,
             edns: true,
             padded: false,
+            subnet: None,
         }
         .write(&mut packet);
         let answer = Answer::from_reply(&reply(&packet, said), 7, &name, qtype, class::IN).unwrap();
@@ -383,6 +384,7 @@ async fn an_rcode_that_denies_signed_records_is_bogus() {
         dnssec_ok: true,
         edns: true,
         padded: false,
+        subnet: None,
     }
     .write(&mut packet);
     let mut message = reply(&packet, &said);
