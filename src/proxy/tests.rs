@@ -261,16 +261,41 @@ async fn what_was_fetched_unchecked_stays_with_those_who_do_not_check() {
 
 #[tokio::test]
 async fn failures_are_remembered_for_a_moment() {
-    let mut rig = Rig::start(Caching::default(), |it| Some(reply(it, 2, None, 0))).await;
-    let packet = with_edns(query("www.example"));
-    let start = now();
-    for _ in 0..5 {
-        assert_eq!(rcode(&rig.ask(&packet, start).await), 2);
+    // SERVFAIL, REFUSED, NOTAUTH.
+    for failure in [2, 5, 9] {
+        let script = move |it: &[u8]| Some(reply(it, failure, None, 0));
+        let mut rig = Rig::start(Caching::default(), script).await;
+        let packet = with_edns(query("www.example"));
+        let start = now();
+        for _ in 0..5 {
+            assert_eq!(rcode(&rig.ask(&packet, start).await), failure);
+        }
+        rig.hear().await;
+        assert_eq!(rig.more(), 0);
+        rig.ask(&packet, now() + secs(6)).await;
+        rig.hear().await;
     }
-    rig.hear().await;
-    assert_eq!(rig.more(), 0);
-    rig.ask(&packet, now() + secs(6)).await;
-    rig.hear().await;
+}
+
+#[tokio::test]
+async fn a_stale_denial_says_that_it_is_one() {
+    let denied = AtomicBool::new(false);
+    let script = move |it: &[u8]| {
+        if denied.swap(true, Ordering::Relaxed) {
+            return Some(reply(it, 2, None, 0));
+        }
+        let mut message = reply(it, 3, None, 0);
+        message[9] = 1;
+        message.extend(b"\0\0\x06\0\x01\0\0\0\x3c\0\x16\0\0");
+        message.extend([0, 0, 0, 60].repeat(5));
+        Some(message)
+    };
+    let rig = Rig::start(Caching::default(), script).await;
+    let packet = with_edns(query("www.example"));
+    let response = rig.ask(&packet, now()).await;
+    assert_eq!((rcode(&response), ede(&response)), (3, None));
+    let response = rig.ask(&packet, now() + secs(61)).await;
+    assert_eq!((rcode(&response), ede(&response)), (3, Some(19)));
 }
 
 #[tokio::test]
