@@ -24,11 +24,16 @@ pub(super) const BUSINESS_MAX: u8 = 75;
 const STORES: &[&str] = &[
     "aliyuncs.com",
     "amazonaws.com",
+    "amazonaws.com.cn",
     "azurefd.net",
+    "backblazeb2.com",
+    "chinacloudapi.cn",
     "digitaloceanspaces.com",
     "googleapis.com",
     "myhuaweicloud.com",
     "myqcloud.com",
+    "usgovcloudapi.net",
+    "wasabisys.com",
     "windows.net",
 ];
 
@@ -78,5 +83,32 @@ mod tests {
         check("paypal.okta.com", "okta.com", Class::SaasTenant, 0..=0);
         check("paypal-secure.sharepoint.com", "sharepoint.com", Class::SaasTenant, 50..=79);
         check("paypa1.okta.com", "okta.com", Class::SaasTenant, 50..=79);
+    }
+
+    #[test]
+    fn buckets_are_named_after_their_owners() {
+        let check = |bucket: &str, store: &str, expected: std::ops::RangeInclusive<u8>| {
+            let name = format!("{bucket}.{store}");
+            let got = score_hosted(&hosted(&name, store, Class::Paas));
+            assert!(expected.contains(&got), "{name}: {got}");
+        };
+        for store in [
+            "s3.amazonaws.com",
+            "s3.cn-north-1.amazonaws.com.cn",
+            "s3.wasabisys.com",
+            "s3.us-west-000.backblazeb2.com",
+            "blob.core.windows.net",
+            "dfs.core.windows.net",
+            "file.core.windows.net",
+            "blob.core.usgovcloudapi.net",
+            "storage.googleapis.com",
+            "nyc3.digitaloceanspaces.com",
+        ] {
+            check("github-cloud", store, 0..=0);
+            check("onedriveclubprodeus20024", store, 0..=0);
+            check("splashtop-premium-inventory-usw2", store, 0..=0);
+            check("paypal-login", store, 50..=79);
+            check("paypal-login", "r2.dev", 80..=100);
+        }
     }
 }
