@@ -29,7 +29,7 @@ const CATEGORIES: [&str; 17] = [
     "travel",
     "utility",
 ];
-const FLAGS: [&str; 4] = ["common", "crowded", "hosted", "overlap"];
+const FLAGS: [&str; 5] = ["common", "crowded", "followed", "hosted", "overlap"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -153,7 +153,7 @@ fn words_have_a_strength_and_a_language() {
     for row in &keywords {
         let word = &row[0];
         assert!(word.len() >= 2 && word.split('-').all(is_label), "{file}: `{word}`");
-        assert!(["strong", "weak"].contains(&row[1].as_str()), "{file}: {row:?}");
+        assert!(["strong", "weak", "honest"].contains(&row[1].as_str()), "{file}: {row:?}");
         assert!(row[2].len() == 2, "{file}: {row:?}");
     }
     let languages: BTreeSet<&str> = keywords.iter().map(|it| it[2].as_str()).collect();

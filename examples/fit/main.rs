@@ -24,7 +24,7 @@ const ROUNDS: usize = 3;
 const STEPS: usize = 80;
 
 /// Share of real sites that may be logged, and blocked.
-const LOG_SHARE: f64 = 0.0026;
+const LOG_SHARE: f64 = 0.0028;
 const BLOCK_SHARE: f64 = 0.00040;
 /// Share of real sites that slips of the keyboard may log by themselves.
 const TYPO_SHARE: f64 = 0.00022;
@@ -94,9 +94,13 @@ fn is_fixed(word: &str) -> bool {
                 | "common-bare"
                 | "sub-hosted"
                 | "sub-bare"
+                | "tld-swap"
+                | "swap-country"
+                | "swap-other"
                 | "script"
                 | "also"
                 | "own"
+                | "fan-page"
                 | "start"
         )
 }

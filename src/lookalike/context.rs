@@ -6,6 +6,7 @@ use super::{
     doppelganger,
     evidence::{EVIDENCE_MAX, Evidence, Feature, Features, List, NO_LABEL},
     protect::Flags,
+    random,
     scan::{Place, Scan},
     view::Span,
     words::Strength,
@@ -139,6 +140,8 @@ fn surroundings(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features) {
     let strong = if rest.strong > 0 { Feature::KeywordStrong } else { Feature::KeywordWeak };
     features.set(strong, rest.strong + rest.weak > 0);
     features.set(Feature::KeywordsMany, rest.strong + rest.weak > 1);
+    features.set(Feature::KeywordMisspelt, rest.misspelt > 0);
+    features.set(Feature::RestHonest, rest.honest > 0);
     features.set(Feature::RestWords, rest.parts > rest.digits && rest.other == 0);
     features.set(Feature::RestOther, rest.other > 0);
     features.set(Feature::RestDigits, rest.digits > 0);
@@ -161,6 +164,8 @@ struct Rest {
     digits: u8,
     other: u8,
     short: u8,
+    honest: u8,
+    misspelt: u8,
 }
 
 impl Rest {
@@ -172,6 +177,9 @@ impl Rest {
         } else if let Some(segments) = scan.know.words.segment(scan.view, part) {
             self.strong = self.strong.saturating_add(segments.strong);
             self.weak = self.weak.saturating_add(segments.weak);
+            self.honest = self.honest.saturating_add(segments.honest);
+        } else if scan.know.words.misspelt(scan.view, part).is_some() {
+            self.misspelt = self.misspelt.saturating_add(1);
         } else if text.len() <= 3 {
             self.short = self.short.saturating_add(1);
         } else {
@@ -195,6 +203,8 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
         | super::evidence::Detail::Known(_)
         | super::evidence::Detail::Stranger => (label.len(), label.flags.common),
     };
+    // The name by itself says no more for being long.
+    let len = if evidence.features.has(Feature::TldSwap) { len.min(12) } else { len };
     features.set(
         match len {
             ..=3 => Feature::Len3,
@@ -216,6 +226,12 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
     features.set(Feature::SuffixHome, home);
 }
 
+/// Whether nobody can have thought up the registered label.
+fn is_random(scan: &Scan<'_>) -> bool {
+    let label = scan.cut.site.strip_suffix(scan.cut.suffix).unwrap_or("");
+    random::looks_random(label.trim_end_matches('.'))
+}
+
 /// Features that say more, or less, together.
 fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Features) {
     let f = *features;
@@ -231,10 +247,22 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
     let below = f.has(Feature::SubLabel) || f.has(Feature::SubToken) || f.has(Feature::SubInside);
     // Sites name partners in subdomains: a brand there needs something that lures.
     features.set(Feature::SubBare, below && !lured && !f.has(Feature::SuffixFollows));
+    features.set(Feature::SubRandom, below && scan.cut.platform.is_none() && is_random(scan));
     // A dictionary word names hosts of anybody's.
     let host_word = flags.word && !lured && !f.has(Feature::SuffixFollows);
     features.set(Feature::SubHosted, below && (flags.hosted || host_word));
     features.set(Feature::CommonInside, f.has(Feature::Common) && inside);
+    // Brands register their name under the suffixes of countries and trades themselves.
+    let swapped = f.has(Feature::TldSwap);
+    features.set(Feature::SwapCountry, swapped && f.has(Feature::SuffixCountry));
+    features.set(Feature::SwapOther, swapped && f.has(Feature::SuffixOther));
+    let brief = f.has(Feature::Len3) || f.has(Feature::Len4) || f.has(Feature::Len5);
+    let distinct = !brief && !f.has(Feature::Common) && !flags.followed && !swapped;
+    let beside = strong || f.has(Feature::KeywordWeak) || f.has(Feature::KeywordMisspelt);
+    features.set(Feature::Followed, flags.followed);
+    features.set(Feature::FanPage, flags.followed && f.has(Feature::PlatformFree) && !strong);
+    features.set(Feature::Distinct, distinct);
+    features.set(Feature::DistinctLured, distinct && beside);
     features.set(Feature::InsideShort, inside && short);
     features.set(Feature::InsideMiddle, inside && middle);
     features.set(Feature::InsideOther, inside && short && f.has(Feature::RestOther));

@@ -39,6 +39,7 @@ mod mixed_script;
 mod plural;
 mod protect;
 mod punycode;
+mod random;
 mod scan;
 mod subdomain;
 mod tenant_brand;
@@ -60,6 +61,7 @@ use crate::{
 };
 
 pub use carried::owned_entry;
+pub use random::looks_random;
 
 use carried::Carried;
 use evidence::{Feature, Features, List};
@@ -185,9 +187,9 @@ impl Engine {
             return Vec::new();
         }
         let mut found = List::new();
-        if self.collect(host, &mut view, &mut found).is_none() {
-            return Vec::new();
-        }
+        let Some(cut) = self.collect(host, &mut view, &mut found) else { return Vec::new() };
+        let scan = Scan { know: &self.know, cut, view: &view, known_good: false };
+        found.retain(|it| tenant_brand::counts(&scan, it));
         let points = |it: Feature| (it.as_str(), self.know.weights.points(it));
         found
             .as_slice()

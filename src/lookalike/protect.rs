@@ -7,7 +7,7 @@ use super::{
     glyph::{Glyphs, fold},
     hash::{Table, Texts, hash},
     view::View,
-    words::{Strength, Words},
+    words::Words,
 };
 
 /// Shortest label that is looked for inside other labels.
@@ -81,6 +81,8 @@ pub(super) struct Flags {
     pub(super) crowded: bool,
     /// Customers name hosts of their own after it (`gitlab.company.example`).
     pub(super) hosted: bool,
+    /// Others write about it, build on it, sell it or carry its name rightly.
+    pub(super) followed: bool,
 }
 
 /// An official domain, for names that carry it.
@@ -267,7 +269,7 @@ impl<'a> Builder<'a> {
     pub(super) fn add_builtin(&mut self) {
         for [text, domains, owner, _, flags] in data::rows(data::BRANDS) {
             let domains: Vec<&str> = domains.split(',').filter(|it| !it.is_empty()).collect();
-            let word = self.words.strength(text.as_bytes()) == Some(Strength::Word);
+            let word = self.words.is_word(text.as_bytes());
             let has = |flag| flags.split(',').any(|it| it == flag);
             let flags = Flags {
                 common: word || has("common"),
@@ -275,6 +277,7 @@ impl<'a> Builder<'a> {
                 overlap: has("overlap"),
                 crowded: has("crowded"),
                 hosted: has("hosted"),
+                followed: has("followed"),
             };
             let entry = Entry { domains: &domains, owner, flags, own: false };
             self.add(text, &entry);

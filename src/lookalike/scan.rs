@@ -230,7 +230,7 @@ impl Scan<'_> {
     }
 
     /// The longest label that begins at a place.
-    fn longest_at(&self, start: usize, text: &[u8]) -> Option<(u32, Span)> {
+    pub(super) fn longest_at(&self, start: usize, text: &[u8]) -> Option<(u32, Span)> {
         let protected = &self.know.protected;
         let at = |len: usize| {
             let span = Span::new(start, start + len);

@@ -1,28 +1,47 @@
 //! Words: keywords that lure, dictionary words, and whether a text is made of nothing but words and digits.
 
+use std::collections::HashSet;
+
+use foldhash::fast::FixedState;
+
 use super::{
     data,
-    hash::{Texts, hash},
+    hash::{Table, Texts, concat, hash},
+    typo,
     view::{Span, View},
 };
 
 /// Longest word that a text is segmented into.
 const WORD_MAX: usize = 16;
+/// Shortest keyword, and shortest text, that counts as misspelt.
+const MISSPELT_MIN: usize = 5;
+
+/// Set in the value of a word of the dictionary.
+const DICTIONARY: u32 = 8;
 
 /// How much a word beside a brand tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strength {
     /// A dictionary word.
     Word,
+    /// It stands beside a brand where others write about it or machines are named: `forum`, `cdn`.
+    Honest,
     /// It belongs to such names, and to honest ones too.
     Weak,
     /// By itself it asks for something: sign in, pay, track, claim.
     Strong,
 }
 
+impl Strength {
+    const ALL: [Self; 4] = [Self::Word, Self::Honest, Self::Weak, Self::Strong];
+}
+
 /// Keywords and dictionary words with their strength.
 pub(super) struct Words {
     texts: Texts,
+    /// Strong keywords, and the hashes of each with one letter left out.
+    strong: Vec<&'static str>,
+    slips: Table,
 }
 
 /// What a text consists of, see [`Words::segment`].
@@ -34,16 +53,48 @@ pub(super) struct Segments {
     pub(super) weak: u8,
     /// How many of them are strong keywords.
     pub(super) strong: u8,
+    /// How many of them are honest.
+    pub(super) honest: u8,
 }
 
 impl Words {
     /// Reads `keywords.tsv` and `words.txt`.
     pub(super) fn builtin() -> Self {
-        let keywords = data::rows(data::KEYWORDS).map(|[word, strength, _]| {
-            (word, if strength == "strong" { Strength::Strong } else { Strength::Weak } as u32)
-        });
-        let words = data::lines(data::WORDS).map(|it| (it.trim(), Strength::Word as u32));
-        Self { texts: Texts::new(keywords.chain(words).filter(|(it, _)| it.len() > 1)) }
+        let graded = || {
+            data::rows(data::KEYWORDS).map(|[word, strength, _]| {
+                let strength = match strength {
+                    "strong" => Strength::Strong,
+                    "honest" => Strength::Honest,
+                    _ => Strength::Weak,
+                };
+                (word, strength)
+            })
+        };
+        let words = || data::lines(data::WORDS).map(str::trim);
+        let dictionary: HashSet<&str, FixedState> = words().collect();
+        let all = graded().chain(words().map(|it| (it, Strength::Word)));
+        let texts = Texts::new(all.filter(|(it, _)| it.len() > 1).map(|(it, strength)| {
+            let is_word = strength == Strength::Honest || dictionary.contains(it);
+            (it, strength as u32 | if is_word { DICTIONARY } else { 0 })
+        }));
+        let strong: Vec<&str> = graded()
+            .filter(|(it, strength)| *strength == Strength::Strong && it.len() >= MISSPELT_MIN)
+            .map(|(it, _)| it)
+            .collect();
+        let slips = Table::new((0..).zip(&strong).flat_map(|(id, it)| keys(id, it)).collect());
+        Self { texts, strong, slips }
+    }
+
+    /// The strong keyword that a span misspells by one letter. `None` for what is a word of its own.
+    pub(super) fn misspelt(&self, view: &View, span: Span) -> Option<&'static str> {
+        if span.len() < MISSPELT_MIN || span.len() > WORD_MAX || self.at(view, span).is_some() {
+            return None;
+        }
+        let gaps = (span.start()..span.end())
+            .map(|gap| view.hashes.without(span.start(), gap, span.end()));
+        let ids = std::iter::once(view.hash(span)).chain(gaps).flat_map(|it| self.slips.find(it));
+        let text = view.bytes(span);
+        ids.map(|id| self.strong[id as usize]).find(|it| typo::slip(text, it.as_bytes()).is_some())
     }
 
     /// The strength of a word.
@@ -52,11 +103,13 @@ impl Words {
     }
 
     fn strength_hashed(&self, hash: u64, word: &[u8]) -> Option<Strength> {
-        Some(match self.texts.get_hashed(hash, word)? {
-            0 => Strength::Word,
-            1 => Strength::Weak,
-            _ => Strength::Strong,
-        })
+        let value = self.texts.get_hashed(hash, word)?;
+        Strength::ALL.into_iter().find(|it| *it as u32 == value & !DICTIONARY)
+    }
+
+    /// Whether a text is a word of the dictionary, which it may be beside being a keyword.
+    pub(super) fn is_word(&self, word: &[u8]) -> bool {
+        self.texts.get_hashed(hash(word), word).is_some_and(|it| it & DICTIONARY != 0)
     }
 
     /// The strength of a span of a view.
@@ -83,13 +136,14 @@ impl Words {
                 let word = Span::new(span.start() + at, span.start() + at + len);
                 let Some(strength) = self.at(view, word) else { continue };
                 // Two letters make a word only of keywords; else anything would segment.
-                if len == 2 && strength == Strength::Word {
+                if len == 2 && strength <= Strength::Honest {
                     continue;
                 }
                 let mut next = so_far;
                 next.words += 1;
                 next.weak += u8::from(strength == Strength::Weak);
                 next.strong += u8::from(strength == Strength::Strong);
+                next.honest += u8::from(strength == Strength::Honest);
                 better(&mut best[at + len], next);
             }
         }
@@ -105,10 +159,23 @@ impl Words {
                 let longer = Span::new(start, end);
                 longer.len() > span.len()
                     && longer.len() <= WORD_MAX
-                    && self.at(view, longer) == Some(Strength::Word)
+                    && self
+                        .texts
+                        .get_hashed(view.hash(longer), view.bytes(longer))
+                        .is_some_and(|it| it & DICTIONARY != 0)
             })
         })
     }
+}
+
+/// The hashes of a keyword, whole and with each letter left out.
+fn keys(id: u32, word: &str) -> impl Iterator<Item = (u64, u32)> {
+    let text = word.as_bytes();
+    let without = (0..text.len()).map(move |gap| {
+        let (head, tail) = (&text[..gap], &text[gap + 1..]);
+        (concat(hash(head), hash(tail), tail.len()), id)
+    });
+    std::iter::once((hash(text), id)).chain(without)
 }
 
 /// Keeps the segmentation with fewer words.
@@ -141,6 +208,21 @@ mod tests {
         check("greenhouse", Some((1, 0)));
         check("xqzt", None);
         check("2024", Some((0, 0)));
+    }
+
+    #[test]
+    fn keywords_may_be_misspelt() {
+        let words = Words::builtin();
+        let check = |text: &str, expected: Option<&str>| {
+            let got = words.misspelt(&view(text), Span::new(0, text.len()));
+            assert_eq!(got, expected, "{text}");
+        };
+        check("wallett", Some("wallet"));
+        check("accuont", Some("account"));
+        check("verlfy", Some("verify"));
+        check("login", None);
+        check("garden", None);
+        check("xqztw", None);
     }
 
     #[test]

@@ -6,13 +6,11 @@
 
 mod decide;
 mod newness;
-mod random;
 mod rules;
 mod silence;
 
 pub use decide::decide;
 pub use newness::is_random;
-pub use random::looks_random;
 pub use rules::{OwnRules, Rules};
 pub use silence::silence;
 

@@ -1,8 +1,8 @@
 //! What the network's memory adds: names that are suspicious only because nobody has asked for them here before.
 
-use super::{Findings, random};
+use super::Findings;
 use crate::{
-    lookalike::Engine,
+    lookalike::{self, Engine},
     name::Host,
     verdict::{Finding, Novelty, Seen, Technique},
 };
@@ -102,6 +102,6 @@ pub fn is_random(engine: &Engine, host: &Host<'_>) -> bool {
     let label = host.registrable.strip_suffix(host.suffix).unwrap_or("").trim_end_matches('.');
     host.hosting.is_none()
         && engine.risk(host.suffix) > 0
-        && random::looks_random(label)
+        && lookalike::looks_random(label)
         && !engine.is_somebodys(host)
 }

@@ -1,6 +1,7 @@
 //! Whether a label reads as if nobody had thought it up: how surprising its letters are, three at a time.
 
-use crate::{lookalike, name};
+use super::data;
+use crate::name;
 use std::sync::LazyLock;
 
 /// Shortest label that is looked at: fewer letters say too little.
@@ -38,11 +39,11 @@ fn surprise(label: &str) -> f32 {
 
 fn learn() -> Box<[f32]> {
     let mut threes = vec![0.0; SIGNS * SIGNS * SIGNS];
-    let sites = lookalike::known_good().filter_map(|site| {
+    let sites = data::lines(data::KNOWN_GOOD).filter_map(|site| {
         let suffix = name::public_suffix(site);
         site.strip_suffix(suffix).map(|it| it.trim_end_matches('.'))
     });
-    for label in sites.chain(lookalike::words()) {
+    for label in sites.chain(data::lines(data::WORDS)) {
         triples(label, |at| threes[at] += 1.0);
     }
     for after in threes.chunks_exact_mut(SIGNS) {
