@@ -9,7 +9,7 @@ mod site;
 
 use std::{path::PathBuf, sync::LazyLock};
 
-use measure::{detection, false_positives};
+use measure::{detection, distinctive, false_positives};
 use names::{host, names};
 use squint::{
     lookalike::{Config, Engine},
@@ -32,6 +32,17 @@ fn detection_holds() {
     };
     check("phishing/discord_nikolaischunk_2024.tsv", 18.0, 45.0);
     check("phishing/durablenapkin_2026.tsv", 2.5, 5.0);
+}
+
+#[test]
+fn names_with_a_distinctive_brand_are_flagged() {
+    let count = distinctive(&ENGINE, &names(&data("phishing/discord_nikolaischunk_2024.tsv"), 1));
+    let (blocked, logged) = (count.percent(count.blocked), count.percent(count.logged));
+    assert!(
+        count.all > 200 && blocked >= 42.0 && logged >= 90.0,
+        "{}: {blocked:.1} / {logged:.1} %",
+        count.all
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use measure::{BLOCK, Count, LOG, detection, false_positives};
+use measure::{BLOCK, Count, LOG, detection, distinctive, false_positives};
 use names::{host, names};
 use squint::lookalike::{Config, Engine};
 
@@ -71,15 +71,17 @@ fn stem(path: &Path) -> String {
 
 fn phishing(data: &Path, engine: &Engine, strict: &Engine) {
     println!(
-        "| phishing, sites | off platforms | block % | log % | without known-good | on platforms | block % | log % |"
+        "| phishing, sites | off platforms | block % | log % | without known-good | on platforms | block % | log % \
+         | with a distinctive brand | block % | log % |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for file in files(&data.join("phishing")) {
         let names = names(&file, 1);
         let (off, on) = detection(engine, &names);
         let (off_strict, _) = detection(strict, &names);
+        let brand = distinctive(engine, &names);
         println!(
-            "| {} | {} | {:.2} | {:.2} | {:.2} / {:.2} | {} | {:.2} | {:.2} |",
+            "| {} | {} | {:.2} | {:.2} | {:.2} / {:.2} | {} | {:.2} | {:.2} | {} | {:.1} | {:.1} |",
             stem(&file),
             off.all,
             off.percent(off.blocked),
@@ -88,7 +90,10 @@ fn phishing(data: &Path, engine: &Engine, strict: &Engine) {
             off_strict.percent(off_strict.logged),
             on.all,
             on.percent(on.blocked),
-            on.percent(on.logged)
+            on.percent(on.logged),
+            brand.all,
+            brand.percent(brand.blocked),
+            brand.percent(brand.logged)
         );
     }
     println!();

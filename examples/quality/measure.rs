@@ -58,6 +58,32 @@ pub(crate) fn detection(engine: &Engine, names: &[String]) -> (Count, Count) {
     (off, on)
 }
 
+/// Sites whose name carries a distinctive brand or what looks like it, on platforms and off; a brand's bare name under the
+/// suffix of a country does not count, for that is where brands register it themselves.
+pub(crate) fn distinctive(engine: &Engine, names: &[String]) -> Count {
+    let mut sites: BTreeMap<&str, u8> = BTreeMap::new();
+    let mut found = Vec::new();
+    for name in names {
+        let host = host(name);
+        let own = host.hosting.is_none() && engine.owner_of(&host).is_some();
+        let Some(brand) = engine.distinctive_brand(&host).filter(|_| !own) else { continue };
+        let bare = host.registrable.strip_suffix(host.suffix).map(|it| it.trim_end_matches('.'));
+        let country = host.suffix.rsplit('.').next().is_some_and(|it| it.len() == 2);
+        if host.hosting.is_none() && country && bare == Some(brand) {
+            continue;
+        }
+        found.clear();
+        let score = engine.judge(&host, &mut found);
+        let best = sites.entry(site(&host)).or_insert(0);
+        *best = (*best).max(score);
+    }
+    let mut count = Count::default();
+    for score in sites.into_values() {
+        count.add(score);
+    }
+    count
+}
+
 /// False positives among real names.
 pub(crate) fn false_positives<'a>(
     engine: &Engine,
