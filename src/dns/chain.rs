@@ -20,9 +20,9 @@ const PASSES_MAX: usize = 8;
 /// Which records belong to the question; `None` when all do. A cache or client that is told of anything else would have to
 /// believe it (RFC 2181 section 5.4.1).
 ///
-/// In the answer section those are of the type asked, at the name asked and where CNAME records lead to from there, with these,
-/// the DNAME records that made them, and signatures. In the authority section, SOA, NS and DS of zones above one of these names, and the proofs of
-/// DNSSEC; in the additional section, what records before them name, such as the addresses of mail servers.
+/// In the answer section those are of the type asked, at the name asked and where CNAME records lead to from there, these and the
+/// DNAME records that made them, with their signatures. In the authority section, SOA, NS and DS of zones above one of these
+/// names, and the proofs of DNSSEC; in the additional section, what records before them name, such as the addresses of mail servers.
 ///
 /// `at` is where the records start.
 pub(super) fn strays(

@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn records_are_counted() {
         let with = |records: usize| {
-            let one = sample(QR).answer(PTR, rtype::TXT, 0, b"").octets();
+            let one = sample(QR).answer(PTR, rtype::RRSIG, 0, b"").octets();
             let mut reply = one[..29].to_vec();
             reply.extend(one[29..].repeat(records));
             reply[6..8].copy_from_slice(&u16::try_from(records).unwrap().to_be_bytes());
