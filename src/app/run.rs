@@ -134,6 +134,20 @@ impl Signals {
     }
 }
 
+/// How upstreams are asked, and who looks up their names.
+fn exchange(
+    config: &Config,
+    system: &HostSystem,
+) -> anyhow::Result<(Arc<Exchange>, Arc<Upstreams>)> {
+    let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
+    exchange.set_trust(trust(config)?);
+    let resolvers = bootstrap(config, system);
+    let resolvers =
+        Arc::new(Upstreams::new(Arc::clone(&exchange), &resolvers, Strategy::default())?);
+    exchange.set_resolvers(&resolvers);
+    Ok((exchange, resolvers))
+}
+
 /// Everything that runs.
 struct Running {
     server: Server,
@@ -153,22 +167,15 @@ impl Running {
     ) -> anyhow::Result<(Self, Reloader)> {
         let mut system = HostSystem::read(&config.server.listen);
         let forwarding = forwarding(config, &system)?;
+        let lookalike = build::lookalike(config, system.search_domains());
         let knowledge = Arc::new(Knowledge {
             generation: 1,
-            engine: crate::lookalike::Engine::new(&build::lookalike(
-                config,
-                system.search_domains(),
-            )),
+            engine: crate::lookalike::Engine::new(&lookalike),
             platforms: crate::platform::Platforms::builtin(),
         });
         let (rules, reports) = build::rules(config)?;
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
-        let exchange = Exchange::start().context("cannot open sockets towards upstreams")?;
-        exchange.set_trust(trust(config)?);
-        let resolvers = bootstrap(config, &system);
-        let resolvers =
-            Arc::new(Upstreams::new(Arc::clone(&exchange), &resolvers, Strategy::default())?);
-        exchange.set_resolvers(&resolvers);
+        let (exchange, resolvers) = exchange(config, &system)?;
         let router = Router::new(Arc::clone(&exchange), Strategy::default(), &forwarding.plan)?;
         let asked = Arc::clone(&router);
         let names = Names::start(move |name| asked.upstreams(name), HOSTS.into());
