@@ -13,6 +13,7 @@ mod faults;
 mod https;
 mod limits;
 mod names;
+mod others;
 mod protect;
 mod reload;
 mod seen;
