@@ -13,6 +13,9 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+/// How long a connection may take to be made.
+const OPENED_MAX: Duration = Duration::from_secs(15);
+
 /// How a query travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -71,7 +74,8 @@ impl Transport {
 
 impl Connection {
     pub(crate) async fn open(places: &Places, transport: Transport) -> Result<Self, String> {
-        let opened = Self::opened(places, transport).await;
+        let opened = timeout(OPENED_MAX, Self::opened(places, transport)).await;
+        let opened = opened.map_err(|_| "no connection in time".to_owned())?;
         opened.map_err(|it| format!("no connection: {it}"))
     }
 

@@ -21,6 +21,9 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// How often a server is started on other ports.
+const STARTS_MAX: usize = 3;
+
 /// How long a reload may take, and how often is looked.
 const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(5);
@@ -85,31 +88,25 @@ impl Server {
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        let [plain, dot, doh, doq] =
-            [(); 4].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
-        let mut places = Places { plain, dot, doh, doq, roots: None };
-        let mut command = match kind {
-            Kind::Squint => squint(dir.path(), &mut places, upstreams, config),
-            Kind::Unbound => unbound(dir.path(), plain, upstreams),
-            Kind::Bind => bind(dir.path(), plain, upstreams),
-            Kind::Dnsmasq => dnsmasq(plain, upstreams),
-        };
-        let mut process = Process::start(&mut command);
-        if kind == Kind::Squint {
-            let ready = process.wait_for_line(|it| it.starts_with("try: dig"));
-            assert!(ready.is_some(), "{}{}", process.stdout(), process.stderr());
-        } else {
-            wait_until("the server answers", || {
-                assert!(
-                    process.is_running(),
-                    "{command:?}: {}{}",
-                    process.stdout(),
-                    process.stderr()
-                );
-                TcpStream::connect(plain).is_ok()
-            });
+        // Other programs take ports as well: whoever finds one taken is started again on others.
+        for _ in 0..STARTS_MAX {
+            let [plain, dot, doh, doq] =
+                [(); 4].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+            let mut places = Places { plain, dot, doh, doq, roots: None };
+            let mut command = match kind {
+                Kind::Squint => squint(dir.path(), &mut places, upstreams, config),
+                Kind::Unbound => unbound(dir.path(), plain, upstreams),
+                Kind::Bind => bind(dir.path(), plain, upstreams),
+                Kind::Dnsmasq => dnsmasq(plain, upstreams),
+            };
+            let mut process = Process::start(&mut command);
+            if is_up(kind, &mut process, plain) {
+                return Self { kind, places, process, _dir: dir };
+            }
+            let told = process.stderr();
+            assert!(told.contains("listen") || told.contains("in use"), "{command:?}: {told}");
         }
-        Self { kind, places, process, _dir: dir }
+        panic!("no free ports in {STARTS_MAX} tries")
     }
 
     /// Has it read everything again; `reloads` counts how often it has.
@@ -138,6 +135,19 @@ impl Server {
             assert!(done.code == Some(0) && !done.stderr.contains("panicked"), "{done:?}");
         }
     }
+}
+
+/// Waits until the server answers; `false` where it has ended.
+fn is_up(kind: Kind, process: &mut Process, plain: SocketAddr) -> bool {
+    if kind == Kind::Squint {
+        return process.wait_for_line(|it| it.starts_with("try: dig")).is_some();
+    }
+    let mut is_running = true;
+    wait_until("the server answers", || {
+        is_running = process.is_running();
+        !is_running || TcpStream::connect(plain).is_ok()
+    });
+    is_running
 }
 
 fn squint(dir: &Path, places: &mut Places, upstreams: &[SocketAddr], config: &str) -> Command {
