@@ -108,7 +108,11 @@ fn answer(message: &Message) -> Answer {
     let mut records: Vec<_> = message.sections[0]
         .iter()
         .map(|Record { owner, rtype, rdata, .. }| {
-            (owner.to_ascii_lowercase(), *rtype, rdata.clone())
+            // Names may point at the question, whose letters are the client's.
+            let has_names = ["NS", "CNAME", "PTR", "MX", "SOA", "SRV"].map(wire::rtype_of);
+            let folds = has_names.contains(rtype);
+            let data = if folds { rdata.to_ascii_lowercase() } else { rdata.clone() };
+            (owner.to_ascii_lowercase(), *rtype, data)
         })
         .collect();
     records.sort();
