@@ -100,6 +100,10 @@ pub(super) fn judge(
     if meant.len() < 5 && !meant.is_followed(&scan.view.text()[span.end()..]) {
         return None;
     }
+    // `static` is a word, not `gstatic` without its first letter.
+    if scan.know.words.is_word(scan.view.bytes(span)) {
+        return None;
+    }
     let last = usize::from(slip.at) + 1 >= span.len();
     if slip.typed.is_ascii_digit() && (last || slip.meant.is_ascii_digit()) {
         return None;
