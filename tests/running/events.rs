@@ -3,7 +3,7 @@
 use crate::support::{Knot, Load, Squint, wait_until};
 use std::{collections::HashSet, fs};
 
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "id",
     "schema",
     "time",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 26] = [
     "duration_us",
     "generation",
     "count",
+    "last",
 ];
 
 #[test]

@@ -23,7 +23,13 @@ fn special_use_names_never_leave() {
             assert_eq!(response.data(), expected, "{name} {rtype} {options:?}");
             if expected.is_empty() {
                 let [soa] = &response.authority[..] else { panic!("{name} {rtype}: {response:?}") };
-                assert_eq!((soa.rtype.as_str(), soa.ttl > 10_700), ("SOA", true), "{soa:?}");
+                // What designates encrypted listeners may change with the certificate.
+                let ttl_secs = if name.ends_with("resolver.arpa") { 300 } else { 10_800 };
+                assert_eq!(
+                    (soa.rtype.as_str(), soa.ttl > ttl_secs - 100),
+                    ("SOA", true),
+                    "{soa:?}"
+                );
             }
         }
     };

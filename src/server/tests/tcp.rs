@@ -146,12 +146,15 @@ fn a_thousand_idle_connections_are_in_nobodys_way() {
         assert_eq!(receive(&socket), (id, 0));
     }
     // Everybody who comes finds a place, at the cost of whoever idles longest.
-    for number in 0..20 {
-        let mut stream = tcp_from([127, 0, 2, number], rig.address());
-        ask(&mut stream, 1, "later.example");
-        assert_eq!(read(&mut stream), (1, 0));
-    }
-    drop(idle);
+    let comers: Vec<TcpStream> = (0..20)
+        .map(|number| {
+            let mut stream = tcp_from([127, 0, 2, number], rig.address());
+            ask(&mut stream, 1, "later.example");
+            assert_eq!(read(&mut stream), (1, 0));
+            stream
+        })
+        .collect();
+    drop((idle, comers));
     // The fuller the table, the shorter the time that one may idle.
     let totals = rig.finish();
     assert!(totals.tcp_evicted + totals.tcp_timed_out >= 20, "{totals:?}");
