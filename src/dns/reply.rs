@@ -63,9 +63,9 @@ impl Ede<'_> {
 impl Reply<'_> {
     /// Writes the response into `out`, cleared first; sets TC and drops records where it does not fit.
     ///
-    /// An answer that does not fit leaves without what a client can do without ([`Answer::shortened`]), else as header, question
-    /// and OPT with TC=1, never with part of its records (RFC 2181 section 9). EDE text is cut before that happens, and EDE is left out where not even its code fits, which sets
-    /// TC as well (RFC 8914 section 3). The limit is taken to hold header, question and OPT, as 512 octets do.
+    /// An answer that does not fit leaves without what a client can do without, additional records first, else as header,
+    /// question and OPT with TC=1, never with part of its records (RFC 2181 section 9). EDE text is cut before that happens, and
+    /// EDE is left out where not even its code fits, which sets TC as well (RFC 8914 section 3). The limit is taken to hold header, question and OPT, as 512 octets do.
     ///
     /// Flags: RD and CD as asked; RA, because recursion is on offer; AA never, because an answer from a forwarder's cache is
     /// not the authority's own word; AD when the answer has it and the client can read it (AD or DO in the query,
