@@ -62,7 +62,7 @@ const REUSE: &str = "RFC 7766 6.2.1: a connection is kept, and its queries pipel
 const ORDER: &str = "RFC 7766 6.2.1.1, 7: responses are not held up by slower ones";
 const FRAMES: &str = "RFC 7766 8: messages are where their lengths say, however segments are cut";
 const BROKEN: &str =
-    "RFC 7766 6.2.4, SECURITY.md (TCP exhaustion): broken and idle connections harm nobody";
+    "RFC 7766 6.2.4, attacks (TCP exhaustion): broken and idle connections harm nobody";
 
 const fn case(rule: &'static str, name: &'static str, play: Play) -> StreamCase {
     StreamCase { rule, name, play }
