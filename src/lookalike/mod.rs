@@ -316,13 +316,20 @@ impl Engine {
         if tenant_brand::is_business(&scan) {
             score = score.min(tenant_brand::BUSINESS_MAX);
         }
+        if found.as_slice().iter().all(subdomain::is_bare) {
+            score = score.min(subdomain::BARE_MAX);
+        }
         let told = why::Told { know: &self.know, host, cut, view };
         let mut seen: Vec<(Technique, u32)> = Vec::new();
         for evidence in found.as_slice() {
             let key = (evidence.technique, evidence.label);
             if seen.len() < TOLD_MAX && !seen.contains(&key) {
                 seen.push(key);
-                out.push(told.finding(evidence, evidence.score.min(score)));
+                let finding = told.finding(evidence, evidence.score.min(score));
+                // A protected domain may be a well-known site as well: said once.
+                if out.iter().all(|it| it.why != finding.why) {
+                    out.push(finding);
+                }
             }
         }
         score
