@@ -243,7 +243,8 @@ fn names_are_names() {
         }
     }
     let carried = table("tests/data/carried.txt", 2);
-    assert!(carried.iter().filter(|it| it[0] != "evil").count() >= 200);
+    let silent = carried.iter().filter(|it| !matches!(it[0].as_str(), "evil" | "doubtful"));
+    assert!(silent.count() >= 200);
     for (file, width) in [("idn-vectors.tsv", 4), ("embedding-vectors.tsv", 3)] {
         assert!(rows(&format!("tests/data/{file}")).iter().all(|it| it.len() == width), "{file}");
     }

@@ -25,6 +25,9 @@ pub(super) enum Carried<'a> {
     Silent,
     /// By the part before this suffix.
     By(&'a str, Kind),
+    /// As it is, but worth a look at most: it is made like what a proxy or a mail server asks, below a domain that is not
+    /// well known.
+    Doubtful,
 }
 
 /// Tells whether a name is carried; `hashes` are those of the whole name.
@@ -36,10 +39,23 @@ pub(super) fn carried<'a>(know: &Knowledge, host: &Host<'a>, hashes: &Prefixes) 
         }
         None if know.guards.is_public_body(host.name, host.suffix) => Carried::Silent,
         None => match know.guards.proxy(host.name, host.registrable) {
-            Some(suffix) => Carried::By(suffix, Kind::Proxy),
+            Some(suffix) if know.known.has(host.registrable) => Carried::By(suffix, Kind::Proxy),
+            Some(_) => Carried::Doubtful,
+            None if stands_before_underscore(know, host) => Carried::Doubtful,
             None => Carried::No,
         },
     }
+}
+
+/// Whether a protected domain stands before a label with an underscore, below somebody else's domain that is not well known:
+/// `paypal.com._dmarc.evil.example`. Reports about a domain's mail are asked for like that (RFC 7489 section 7.1).
+pub(super) fn stands_before_underscore(know: &Knowledge, host: &Host<'_>) -> bool {
+    let Some((before, rest)) = host.name.split_once("._") else { return false };
+    know.guards.behind_underscore(host.name).len() < host.name.len()
+        && !rest.starts_with("report._dmarc.")
+        && know.protected.owner(name::registrable(before)).is_some()
+        && know.protected.owner(host.registrable).is_none()
+        && !know.known.has(host.registrable)
 }
 
 /// The public name that a name carries before a suffix; `None` where nothing public stands there.
@@ -115,7 +131,19 @@ mod tests {
         silent("login.microsoftonline.com.mcas.ms");
         silent("amazon.com.edgekey.net");
         silent("www-paypal-com.translate.goog");
-        silent("www-paypal-com.ezproxy.uni.example");
+        silent("www-paypal-com.ezproxy.lib.unimelb.edu.au");
+    }
+
+    #[test]
+    fn what_anybody_may_write_is_worth_a_look() {
+        for name in [
+            "paypal.com.ezproxy.evil.top",
+            "login-paypal-com.ezproxy.secure-verify.com",
+            "paypal.com._dmarc.evil.top",
+            "login.paypal.com._tcp.evil.example",
+        ] {
+            assert!((50..=PROXY_MAX).contains(&score(name)), "{name}: {}", score(name));
+        }
     }
 
     #[test]

@@ -176,6 +176,12 @@ impl Engine {
             Carried::Silent => 0,
             Carried::No => self.judge_whole(host, &mut view, out),
             Carried::By(suffix, kind) => self.judge_inner(host, suffix, kind, out),
+            Carried::Doubtful => {
+                let first = out.len();
+                let score = self.judge_whole(host, &mut view, out).min(carried::PROXY_MAX);
+                out[first..].iter_mut().for_each(|it| it.score = it.score.min(score));
+                score
+            }
         }
     }
 
@@ -239,7 +245,8 @@ impl Engine {
 
     /// Collects the evidence about a host; `None` when it is passed over.
     fn collect<'a>(&self, host: &Host<'a>, view: &mut View, found: &mut List) -> Option<Cut<'a>> {
-        let name = self.know.guards.behind_underscore(host.name);
+        let whole = carried::stands_before_underscore(&self.know, host);
+        let name = if whole { host.name } else { self.know.guards.behind_underscore(host.name) };
         let cut = if name.len() == host.name.len() {
             Cut::of(host)?
         } else {
