@@ -33,7 +33,23 @@ pub struct Outgoing<'a> {
     pub padded: bool,
 }
 
-impl Outgoing<'_> {
+impl<'a> Outgoing<'a> {
+    /// A question and nothing besides, recursion desired.
+    pub const fn plain(name: &'a Name, qtype: u16, qclass: u16) -> Self {
+        Self {
+            id: 0,
+            name,
+            qtype,
+            qclass,
+            rd: true,
+            cd: false,
+            dnssec_ok: false,
+            edns: false,
+            subnet: None,
+            padded: false,
+        }
+    }
+
     /// Writes the query into `out`, cleared first.
     ///
     /// AD is set, so that an upstream which validates says so without sending signatures (RFC 6840 section 5.7):

@@ -36,9 +36,7 @@ const BOTH: &[Kind] = &[Kind::Unbound, Kind::Dnsmasq];
 /// What is compared: rcode, and the answer section as a set without TTLs.
 type Answer = (u16, Vec<(Vec<u8>, u16, Vec<u8>)>);
 
-/// `scripts/blackbox` runs it: it needs servers that the other tests do not.
 #[test]
-#[ignore = "needs unbound and dnsmasq; scripts/blackbox installs and runs it"]
 fn peers_answer_the_same() {
     let _turn = crate::turn();
     let knot = Knot::start();
