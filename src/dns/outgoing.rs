@@ -89,15 +89,8 @@ mod tests {
         let name = Name::parse("www.example").unwrap();
         let plain = Outgoing {
             id: 0x1234,
-            name: &name,
-            qtype: rtype::AAAA,
-            qclass: class::IN,
-            rd: true,
-            cd: false,
             dnssec_ok: true,
-            edns: false,
-            subnet: None,
-            padded: false,
+            ..Outgoing::plain(&name, rtype::AAAA, class::IN)
         };
         let check = |outgoing: Outgoing<'_>, edns: Option<Edns>| {
             let mut packet = vec![1, 2, 3];

@@ -158,19 +158,7 @@ impl Rig {
     async fn judge(&self, text: &str, qtype: u16, said: &Said) -> (Judged, u32) {
         let name = name(text);
         let mut packet = Vec::new();
-        Outgoing {
-            id: 7,
-            name: &name,
-            qtype,
-            qclass: class::IN,
-            rd: true,
-            cd: true,
-            dnssec_ok: true,
-            edns: true,
-            padded: false,
-            subnet: None,
-        }
-        .write(&mut packet);
+        write_query(7, &name, qtype, &mut packet);
         let answer = Answer::from_reply(&reply(&packet, said), 7, &name, qtype, class::IN).unwrap();
         assert_eq!(answer.rcode(), Rcode::NOERROR);
         let before = self.asked.load(Relaxed);
@@ -374,19 +362,7 @@ async fn an_rcode_that_denies_signed_records_is_bogus() {
     let (name, id) = (name("www.example"), 7);
     let mut packet = Vec::new();
     let (qtype, qclass) = (rtype::A, class::IN);
-    Outgoing {
-        id,
-        name: &name,
-        qtype,
-        qclass,
-        rd: true,
-        cd: true,
-        dnssec_ok: true,
-        edns: true,
-        padded: false,
-        subnet: None,
-    }
-    .write(&mut packet);
+    write_query(id, &name, qtype, &mut packet);
     let mut message = reply(&packet, &said);
     message[3] |= 3;
     let answer = Answer::from_reply(&message, id, &name, qtype, qclass).unwrap();
@@ -405,4 +381,10 @@ async fn nothing_is_judged_before_the_clock_is_set() {
     assert_eq!(rig.judge("www.example", rtype::A, &forged).await, (Judged::Waiting, 0));
     rig.validator.clock = || Some(NOW.into());
     assert!(matches!(rig.judge("www.example", rtype::A, &forged).await, (Judged::Bogus(_), _)));
+}
+
+/// The query that a validator asks.
+fn write_query(id: u16, name: &Name, qtype: u16, packet: &mut Vec<u8>) {
+    let plain = Outgoing::plain(name, qtype, class::IN);
+    Outgoing { id, cd: true, dnssec_ok: true, edns: true, ..plain }.write(packet);
 }

@@ -283,19 +283,7 @@ impl Proxy {
         let target = prefix.reverse_target(&query.name)?;
         let mut packet = Vec::with_capacity(64);
         let (name, qtype, qclass) = (&target, query.qtype, query.qclass);
-        Outgoing {
-            id: 0,
-            name,
-            qtype,
-            qclass,
-            rd: true,
-            cd: query.cd,
-            dnssec_ok: false,
-            edns: false,
-            padded: false,
-            subnet: None,
-        }
-        .write(&mut packet);
+        Outgoing { cd: query.cd, ..Outgoing::plain(name, qtype, qclass) }.write(&mut packet);
         let asked = Query::parse(&packet).ok()?;
         let way = ways.find(&asked);
         let rest = match way.special {

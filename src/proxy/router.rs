@@ -376,19 +376,7 @@ mod tests {
         let name = Name::parse(name).unwrap();
         let mut packet = Vec::new();
         let (qtype, qclass) = (rtype::A, class::IN);
-        Outgoing {
-            id: 7,
-            name: &name,
-            qtype,
-            qclass,
-            rd: true,
-            cd: false,
-            dnssec_ok: false,
-            edns: false,
-            subnet: None,
-            padded: false,
-        }
-        .write(&mut packet);
+        Outgoing::plain(&name, qtype, qclass).write(&mut packet);
         router.load().find(&Query::parse(&packet).unwrap())
     }
 

@@ -178,19 +178,7 @@ impl Special {
         let (name, qtype, qclass) = (&query.name, query.qtype, query.qclass);
         let mut packet = Vec::with_capacity(300);
         // A query of our own, since not all that a client may send can be read there.
-        Outgoing {
-            id: 0,
-            name,
-            qtype,
-            qclass,
-            rd: true,
-            cd: false,
-            dnssec_ok: false,
-            edns: false,
-            subnet: None,
-            padded: false,
-        }
-        .write(&mut packet);
+        Outgoing::plain(name, qtype, qclass).write(&mut packet);
         let source = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let asked = Request::from_bytes(packet, source, Protocol::Tcp).ok()?;
         let reply = Captured::default();
@@ -272,19 +260,7 @@ mod tests {
         let name = parsed(text);
         let mut packet = Vec::new();
         let qclass = class::IN;
-        Outgoing {
-            id: 7,
-            name: &name,
-            qtype,
-            qclass,
-            rd: true,
-            cd: false,
-            dnssec_ok: false,
-            edns: true,
-            subnet: None,
-            padded: false,
-        }
-        .write(&mut packet);
+        Outgoing { edns: true, ..Outgoing::plain(&name, qtype, qclass) }.write(&mut packet);
         let query = Query::parse(&packet).unwrap();
         let (kind, suffix_len) = table.find(&query.name)?;
         if is_parents(&query, suffix_len) {
