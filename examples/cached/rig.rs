@@ -1,16 +1,11 @@
-//! Answers a number of queries from the cache, without sockets: for counting the instructions that one takes.
-//!
-//! `scripts/instructions` runs it under callgrind with two numbers; the difference divided by theirs is what a query costs.
-//! `cargo run --release --example cached -- 1000000`.
+//! A proxy whose upstream gives every name an address, and the queries for it.
 
-use anyhow::Context as _;
 use squint::{
     app, config,
-    dns::{Client, Query, Transport},
     event::Recorder,
     metrics::Metrics,
     name::Name,
-    proxy::{Now, Parts, Plan, Proxy, Router},
+    proxy::{Parts, Plan, Proxy, Router},
     upstream::{Exchange, Strategy},
 };
 use std::{
@@ -21,40 +16,8 @@ use std::{
     time::Instant,
 };
 
-const NAMES: usize = 1000;
-
-fn main() -> anyhow::Result<()> {
-    let queries: usize = std::env::args().nth(1).context("usage: cached QUERIES")?.parse()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let _entered = runtime.enter();
-    #[expect(clippy::disallowed_methods, reason = "takes the place of a front")]
-    let now = Instant::now();
-    let proxy = proxy(now)?;
-    let client = Client {
-        address: (Ipv4Addr::LOCALHOST, 40_000).into(),
-        local: Ipv4Addr::LOCALHOST.into(),
-        transport: Transport::Udp,
-        keepalive: 0,
-    };
-    let mut out = Vec::with_capacity(4096);
-    let packets: Vec<Vec<u8>> = (0..NAMES).map(packet).collect::<Result<_, _>>()?;
-    for packet in &packets {
-        let query = Query::parse(packet).ok().context("no query")?;
-        anyhow::ensure!(runtime.block_on(proxy.respond(&query, &client, now, &mut out)));
-    }
-    for number in 0..queries {
-        let packet = &packets[number * 7 % NAMES];
-        // Parsed and answered as `server` does it.
-        let read = Query::parse(packet);
-        let Ok(query) = &read else { anyhow::bail!("no query") };
-        let done = proxy.respond_now(query, &client, now, &mut out);
-        anyhow::ensure!(done == Now::Answered && out.len() > packet.len(), "not from the cache");
-    }
-    Ok(())
-}
-
 /// A proxy with the default policy, whose upstream is a thread that gives every name an address.
-fn proxy(now: Instant) -> anyhow::Result<Arc<Proxy>> {
+pub(crate) fn proxy(now: Instant) -> anyhow::Result<Arc<Proxy>> {
     let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let servers = vec![format!("udp://{}", upstream.local_addr()?).parse()?];
     thread::spawn(move || -> std::io::Result<()> {
@@ -80,7 +43,7 @@ fn proxy(now: Instant) -> anyhow::Result<Arc<Proxy>> {
 }
 
 /// A query for an A record with RD.
-fn packet(number: usize) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn packet(number: usize) -> anyhow::Result<Vec<u8>> {
     let name = Name::parse(&format!("host-{number}.some-site.example"))?;
     Ok([b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0", name.wire(), b"\0\x01\0\x01"].concat())
 }

@@ -1,0 +1,46 @@
+//! Answers a number of queries from the cache, without sockets: for counting the instructions that one takes.
+//!
+//! `scripts/instructions` runs it under callgrind with two numbers; the difference divided by theirs is what a query costs.
+//! `cargo run --release --example cached -- 1000000`.
+
+mod rig;
+
+use anyhow::Context as _;
+use rig::{packet, proxy};
+use squint::{
+    dns::{Client, Query, Transport},
+    proxy::Now,
+};
+use std::{net::Ipv4Addr, time::Instant};
+
+const NAMES: usize = 1000;
+
+fn main() -> anyhow::Result<()> {
+    let queries: usize = std::env::args().nth(1).context("usage: cached QUERIES")?.parse()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    #[expect(clippy::disallowed_methods, reason = "takes the place of a front")]
+    let now = Instant::now();
+    let proxy = proxy(now)?;
+    let client = Client {
+        address: (Ipv4Addr::LOCALHOST, 40_000).into(),
+        local: Ipv4Addr::LOCALHOST.into(),
+        transport: Transport::Udp,
+        keepalive: 0,
+    };
+    let mut out = Vec::with_capacity(4096);
+    let packets: Vec<Vec<u8>> = (0..NAMES).map(packet).collect::<Result<_, _>>()?;
+    for packet in &packets {
+        let query = Query::parse(packet).ok().context("no query")?;
+        anyhow::ensure!(runtime.block_on(proxy.respond(&query, &client, now, &mut out)));
+    }
+    for number in 0..queries {
+        let packet = &packets[number * 7 % NAMES];
+        // Parsed and answered as `server` does it.
+        let read = Query::parse(packet);
+        let Ok(query) = &read else { anyhow::bail!("no query") };
+        let done = proxy.respond_now(query, &client, now, &mut out);
+        anyhow::ensure!(done == Now::Answered && out.len() > packet.len(), "not from the cache");
+    }
+    Ok(())
+}
