@@ -227,9 +227,10 @@ fn suffixes_have_a_kind() {
 #[test]
 fn names_are_names() {
     let files = [
-        ("benign.txt", 3, 0, 8_000),
+        ("benign/sites.tsv", 3, 1, 8_000),
         ("phishing.tsv", 2, 0, 5_000),
-        ("hosts-20k-like.txt", 1, 0, 4_000),
+        ("benign/hosts.txt", 1, 0, 4_000),
+        ("benign/idn_real.txt", 1, 0, 250),
         ("carried.txt", 2, 1, 220),
     ];
     for (file, width, column, count) in files {
@@ -245,7 +246,6 @@ fn names_are_names() {
     let carried = table("tests/data/carried.txt", 2);
     let silent = carried.iter().filter(|it| !matches!(it[0].as_str(), "evil" | "doubtful"));
     assert!(silent.count() >= 200);
-    for (file, width) in [("idn-vectors.tsv", 4), ("embedding-vectors.tsv", 3)] {
-        assert!(rows(&format!("tests/data/{file}")).iter().all(|it| it.len() == width), "{file}");
-    }
+    let embedding = "tests/data/vectors/embedding.tsv";
+    assert!(rows(embedding).iter().all(|it| it.len() == 3), "{embedding}");
 }

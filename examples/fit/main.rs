@@ -2,6 +2,8 @@
 //! scaled so that 50 and 80 cost what they may among real names. Prints a table with each source left out once.
 #![expect(clippy::print_stdout, reason = "a table for people is what this program is for")]
 
+#[path = "../quality/folder.rs"]
+mod folder;
 #[path = "../quality/names.rs"]
 mod names;
 #[path = "../quality/site.rs"]
@@ -52,7 +54,7 @@ struct Table {
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let data = args.next().map_or_else(|| PathBuf::from("tests/data"), PathBuf::from);
+    let data = args.next().map_or_else(folder::usual, PathBuf::from);
     let table = read_table(Path::new("blocklists/weights.tsv"));
     let data = collect(&data, &table);
     let mode = args.next();
@@ -122,13 +124,10 @@ fn collect(folder: &Path, table: &Table) -> Data {
             if stem.starts_with("idn_") || stem.starts_with("usgov") {
                 continue;
             }
-            let column = usize::from(
-                deceptive || ["cloud", "alexa_100", "pdd"].iter().any(|it| stem.starts_with(it)),
-            );
             let source = data.sources.len();
             let by_host = stem.contains("cisco") || stem.starts_with("pdd_legit");
             let mut sites: BTreeMap<String, Vec<Vec<u16>>> = BTreeMap::new();
-            for name in names(&file, column) {
+            for name in names(&file) {
                 let host = host(&name);
                 if deceptive && host.hosting.is_none() && engine.owner_of(&host).is_some() {
                     continue;

@@ -12,16 +12,24 @@ pub(crate) fn host(name: &str) -> Host<'_> {
     Host { hosting: Platforms::builtin().find(name, TODAY), ..Host::new(name) }
 }
 
-/// The lines of a data file that are names: the given column, lower case, without comments and head.
-pub(crate) fn names(path: &Path, column: usize) -> Vec<String> {
-    let Ok(text) = fs::read(path) else { return Vec::new() };
-    String::from_utf8_lossy(&text)
-        .lines()
-        .filter(|it| !it.starts_with('#'))
-        .filter_map(|line| line.split('\t').nth(column))
-        .map(|it| it.trim().trim_matches('.').to_lowercase())
-        .filter(|it| it.contains('.') && it.is_ascii() && !is_address(it))
-        .collect()
+/// The names of a data file with their ranks: of each line the first field with a dot, and 0 where no number stands before it.
+/// Comments, heads, addresses and names in Unicode are left out.
+pub(crate) fn ranked(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let fields = text.lines().filter(|it| !it.starts_with('#')).filter_map(|line| {
+        let (head, name) = match line.split_once('\t') {
+            Some((head, rest)) if !head.contains('.') => (head, rest.split('\t').next()?),
+            _ => ("", line.split('\t').next()?),
+        };
+        Some((head.parse().unwrap_or(0), name.trim().trim_matches('.').to_lowercase()))
+    });
+    fields.filter(|(_, it)| it.contains('.') && it.is_ascii() && !is_address(it)).collect()
+}
+
+/// The names of a data file.
+pub(crate) fn names(path: &Path) -> Vec<String> {
+    ranked(path).into_iter().map(|it| it.1).collect()
 }
 
 fn is_address(name: &str) -> bool {

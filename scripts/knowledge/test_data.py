@@ -37,11 +37,11 @@ def benign(data, suffixes):
         ("10000", "majestic", sample(names(data / "benign/misp_majestic_million_2023-10.txt"), 1500)),
         ("1000", "opendns", sample(opendns[:1000], 500)),
         ("10000", "opendns", sample(opendns[1000:], 1000)),
-        ("-", "opendns-random", sample(names(data / "benign/opendns_random10k_2014.txt"), 2000)),
-        ("-", "china-list", sample(names(data / "benign/china_accelerated_2026.txt"), 1200)),
-        ("-", "usgov", sample(names(data / "benign/usgov_2026.txt"), 300)),
-        ("-", "bank-website", sample(names(data / "brands/misp_bank_website.txt"), 700)),
-        ("-", "twofactorauth", sample(names(data / "brands/twofactorauth_2026.tsv"), 500)),
+        ("100000", "opendns-random", sample(names(data / "benign/opendns_random10k_2014.txt"), 2000)),
+        ("100000", "china-list", sample(names(data / "benign/china_accelerated_2026.txt"), 1200)),
+        ("100000", "usgov", sample(names(data / "benign/usgov_2026.txt"), 300)),
+        ("100000", "bank-website", sample(names(data / "brands/misp_bank_website.txt"), 700)),
+        ("100000", "twofactorauth", sample(names(data / "brands/twofactorauth_2026.tsv"), 500)),
     ]
     seen, lines = set(), []
     for bucket, source, found in parts:
@@ -49,9 +49,9 @@ def benign(data, suffixes):
             registrable = suffixes.registrable(name)
             if registrable and registrable not in seen:
                 seen.add(registrable)
-                lines.append(f"{name}\t{bucket}\t{source}")
-    write("benign.txt", [
-        "Names of real sites: name, rank bucket (1000, 10000 or - where unknown), source. One name a registrable domain.",
+                lines.append(f"{bucket}\t{name}\t{source}")
+    write("benign/sites.tsv", [
+        "Names of real sites: rank up to which they are counted (100000 where unknown), name, source. One name a registrable domain.",
         "Sources: Chromium 150 domains.list (BSD-3-Clause; Chrome UX Report, CC BY-SA 4.0), Majestic Million (CC BY 3.0), OpenDNS public domain lists,",
         "felixonmars/dnsmasq-china-list (WTFPL), cisagov/dotgov-data (CC0), MISP bank-website (CC0), 2factorauth/twofactorauth (MIT);",
         "notices in blocklists/NOTICE.md. " + DATE,
@@ -68,17 +68,22 @@ def phishing(data, suffixes):
     write("phishing.tsv", [
         "Names seen in phishing and scams: name, source. Not every one carries a deceptive name.",
         "Sources: nikolaischunk/discord-phishing-links (MIT, 2024-03), durablenapkin/scamblocklist (MIT, 2026-08); notices in blocklists/NOTICE.md. " + DATE,
-    ], sorted(lines))
+    ], sorted(lines, key=lambda it: it.split("\t")[1]))
+
+
+def other_scripts(data, _):
+    sources = ["opendns_top10k_2014", "opendns_random10k_2014", "misp_majestic_million_2023-10", "china_accelerated_2026"]
+    found = {it for source in sources for it in names(data / f"benign/{source}.txt") if "xn--" in it}
+    write("benign/idn_real.txt", [
+        "Real sites whose names have labels in other scripts.",
+        "Sources: OpenDNS public domain lists, Majestic Million (CC BY 3.0), felixonmars/dnsmasq-china-list (WTFPL); "
+        "notices in blocklists/NOTICE.md. " + DATE,
+    ], sorted(found))
 
 
 def vectors(data, _):
-    found = [row for row in rows(data / "vectors/chromium_idn_display_cases.tsv")][1:]
-    write("idn-vectors.tsv", [
-        "A browser's own vectors for spoofed names: name in A-labels, its Unicode form, expected (safe, unsafe, invalid), comment.",
-        "Source: Chromium 150, idn_spoof_checker_unittest.cc. Licence: BSD-3-Clause, notice in blocklists/NOTICE.md. " + DATE,
-    ], ["\t".join(row) for row in found if row[0].strip(".")])
     found = [row for row in rows(data / "vectors/chromium_target_embedding.tsv")][1:]
-    write("embedding-vectors.tsv", [
+    write("vectors/embedding.tsv", [
         "A browser's own vectors for embedded targets: name, expected target (empty where none), kind.",
         "Source: Chromium 150, lookalike_url_util_unittest.cc. Licence: BSD-3-Clause, notice in blocklists/NOTICE.md. " + DATE,
     ], ["\t".join(row) for row in found if ascii_name(row[0])])
@@ -89,7 +94,7 @@ SHAPES = """
 {brand}.com.edgekey.net www.{brand}.com.edgekey.net www.{brand}.com.edgesuite.net {brand}.com.akadns.net www-{brand}-com.edgekey.net
 e{n}.dscb.akamaiedge.net e{n}.a.akamaiedge.net a{n}.dscd.akamai.net www.{brand}.com.cdn.cloudflare.net {brand}.map.fastly.net
 {brand}.com.c.footprint.net cdn.{brand}.com.cdngc.net www.{brand}.com.w.kunluncan.com img.{brand}.com.queniuqe.com {brand}.x.incapdns.net
-{brand}-prod.trafficmanager.net {brand}prod{n}.blob.core.windows.net {brand}-prod.servicebus.windows.net {brand}-{n}.eastus.cloudapp.azure.com
+{brand}-prod.trafficmanager.net {brand}prod{n}.blob.core.windows.net {brand}-prod.servicebus.windows.net
 {brand}-alb-{n}.us-east-1.elb.amazonaws.com {brand}-assets.s3.us-west-2.amazonaws.com ec2-52-1-2-{d}.compute-1.amazonaws.com d{x}.cloudfront.net
 {brand}.mail.protection.outlook.com {brand}-com.mail.protection.outlook.com {brand}.mx1.{brand}.iphmx.com mxa-{x}.gslb.pphosted.com
 {brand}-com.mail.eo.outlook.com us-smtp-inbound-1.mimecast.com {brand}.com.s{d}a1.psmtp.com cluster{d}.us.messagelabs.com
@@ -97,14 +102,14 @@ selector1-{brand}-com._domainkey.{brand}.onmicrosoft.com {x}.dkim.amazonses.com 
 rr{d}---sn-{x}.googlevideo.com {x}.safeframe.googlesyndication.com lh{d}.googleusercontent.com {d}-courier.push.apple.com p{n}-contacts.icloud.com
 {x}.fls.doubleclick.net {brand}.demdex.net {brand}.sc.omtrdc.net {brand}.tt.omtrdc.net {brand}.my.salesforce.com {brand}.lightning.force.com
 {brand}.zendesk.com {brand}.atlassian.net {brand}.okta.com {brand}.sharepoint.com {brand}-my.sharepoint.com {brand}.service-now.com
-{brand}.webex.com {brand}.zoom.us {brand}.slack.com {brand}.my.workday.com {brand}.wd5.myworkdayjobs.com {brand}.hubspotpagebuilder.com
-{brand}.statuspage.io {brand}.docusign.net {brand}.box.com {brand}.tableau.com {brand}.looker.com {brand}.splunkcloud.com {brand}.auth0.com
+{brand}.webex.com {brand}.zoom.us {brand}.slack.com {brand}.my.workday.com {brand}.wd5.myworkdayjobs.com
+{brand}.statuspage.io {brand}.docusign.net {brand}.box.com {brand}.looker.com {brand}.splunkcloud.com {brand}.auth0.com
 _ldap._tcp.dc._msdcs.corp.{brand}.example _dmarc.{brand}.com _spf.{brand}.com _mta-sts.{brand}.com _acme-challenge.www.{brand}.com
 {d}.{d}.168.192.in-addr.arpa {d}.0.0.10.in-addr.arpa lb._dns-sd._udp.0.0.168.192.in-addr.arpa
 {brand}.com.fritz.box www.{brand}.com.lan www.{brand}.com.home.arpa {brand}.com.attlocal.net
 {x}.avts.mcafee.com {x}.avqs.mcafee.com {brand}.com.multi.uribl.com {brand}.com.multi.surbl.org {brand}.com.dbl.spamhaus.org
-gitlab.{town}.example jira.{town}.example confluence.{town}.example outlook.{town}.example webmail.{town}.example zimbra.{town}.example
-roundcube.{town}.example sharepoint.{town}.example citrix.{town}.example vpn.{town}.example autodiscover.{town}.example cpanel.{town}.example
+gitlab.{town}clinic.com jira.{town}clinic.com confluence.{town}clinic.com outlook.{town}clinic.com webmail.{town}clinic.com zimbra.{town}clinic.com
+roundcube.{town}clinic.com sharepoint.{town}clinic.com citrix.{town}clinic.com vpn.{town}clinic.com autodiscover.{town}clinic.com cpanel.{town}clinic.com
 """.split()
 BRANDS = """paypal microsoft amazon apple netflix facebook google adobe walmart target chase citi hsbc dhl fedex ups samsung sony nike ikea
 cisco intel dell oracle siemens bosch bbc cnn ebay airbnb booking uber spotify shopify stripe dropbox github gitlab atlassian zoom""".split()
@@ -126,7 +131,7 @@ def hosts(data, suffixes):
     for name in sample(names(data / "benign/usgov_2026.txt"), 150):
         lines.add("www." + name)
     found = sorted(it for it in lines if ascii_name(it))
-    write("hosts-20k-like.txt", [
+    write("benign/hosts.txt", [
         "Full host names as a resolver sees them: sites with usual host labels, and hosts of edges, clouds, mail and business services in their documented shapes.",
         "Sources: Chromium 150 domains.list (BSD-3-Clause), OpenDNS public domain lists, cisagov/dotgov-data (CC0) for the sites; shapes compiled for this project.",
         "Notices in blocklists/NOTICE.md. " + DATE,
@@ -138,7 +143,7 @@ def main():
         sys.exit(__doc__)
     data = pathlib.Path(sys.argv[1])
     suffixes = Suffixes(data / "suffix/public_suffix_list.dat")
-    for build in (benign, phishing, vectors, hosts):
+    for build in (benign, other_scripts, phishing, vectors, hosts):
         build(data, suffixes)
 
 

@@ -1,0 +1,63 @@
+//! Names in other scripts: a browser's vectors, registered homographs, real names.
+
+use std::{fs, path::Path};
+
+use squint::lookalike::{Config, Engine};
+
+use crate::{
+    bar::Bar,
+    measure::{browser, false_positives},
+    names::names,
+};
+
+/// Prints a line for each.
+pub(crate) fn print(data: &Path, engine: &Engine, bar: &mut Bar) {
+    println!();
+    let (alike, all, others) = browser(data);
+    if all > 0 {
+        println!(
+            "Browser vectors for names in other scripts: {alike} of {all} judged alike; others: {}",
+            others.join(", ")
+        );
+        bar.vectors(alike, all);
+    }
+    homographs(data, engine, bar);
+    let (mut real, mut idn) = (Vec::new(), data.join("benign/idn_benign_dev.tsv"));
+    if !idn.exists() {
+        idn = data.join("benign/idn_real.txt");
+    }
+    real.extend(names(&idn));
+    if !real.is_empty() {
+        let count = false_positives(engine, &real);
+        println!(
+            "Real names in other scripts: {} logged, {} blocked of {}",
+            count.logged, count.blocked, count.all
+        );
+        bar.real_idn(count);
+    }
+}
+
+/// Homographs that were registered.
+fn homographs(data: &Path, engine: &Engine, bar: &mut Bar) {
+    let path = data.join("vectors/shamfinder_imc2019_registered_homographs_dev.tsv");
+    let names = names(&path);
+    if names.is_empty() {
+        return;
+    }
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let targets = text.lines().filter_map(|it| it.split('\t').nth(2)).filter(|it| it.contains('.'));
+    let domains = targets.map(str::to_owned).collect();
+    let protecting = Engine::new(&Config { domains, ..Config::default() });
+    for (what, engine) in
+        [("with built-in data", engine), ("with their targets protected", &protecting)]
+    {
+        let count = false_positives(engine, &names);
+        println!(
+            "Registered homographs {what}: {:.2} % logged, {:.2} % blocked of {}",
+            count.logged(),
+            count.blocked(),
+            count.all
+        );
+        bar.homographs(what, count);
+    }
+}
