@@ -1,13 +1,13 @@
 //! `Entry`: a remembered answer, and a few verdict slots.
 
-use super::Key;
+use super::{Key, Tick, tick::NANOS};
 use crate::dns::Answer;
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Verdict slots an entry carries: clients under more than this many policies at once ask the verdict store.
@@ -17,10 +17,10 @@ const SLOTS: usize = 2;
 const ENTRY_OVERHEAD: usize = 160;
 
 /// How long past its lifetime an answer may still be served (RFC 8767 section 5 suggests one to three days).
-const STALE_MAX: Duration = Duration::from_secs(86_400);
+const STALE_MAX: u64 = 86_400 * NANOS;
 
 /// Answers that live shorter are not asked for again ahead of time: a tenth of it is no time.
-const PREFETCH_LIFETIME_MIN: Duration = Duration::from_secs(10);
+const PREFETCH_LIFETIME_MIN: u64 = 10 * NANOS;
 
 /// A remembered answer. Laid out for size: a million of them are held by a table of eight octets each.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Entry {
     /// The upstream that gave it; empty for answers made here.
     pub upstream: Arc<str>,
     /// When it came.
-    stored: Instant,
+    stored: Tick,
     /// How long it may be served.
     lifetime_secs: u32,
     /// Generation of knowledge under which nothing was found about the name; 0 for none.
@@ -71,7 +71,7 @@ impl Entry {
         key: &Key<'_>,
         answer: Answer,
         upstream: Arc<str>,
-        stored: Instant,
+        stored: Tick,
         lifetime: Duration,
     ) -> Self {
         Self {
@@ -90,37 +90,38 @@ impl Entry {
 
     /// Whether its lifetime has not run out.
     #[inline]
-    pub fn is_fresh(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.stored) < self.lifetime()
+    pub fn is_fresh(&self, now: Tick) -> bool {
+        now.nanos_since(self.stored) < self.lifetime()
     }
 
-    /// How long it may be served.
+    /// How long it may be served, in nanoseconds.
     #[inline]
-    pub fn lifetime(&self) -> Duration {
-        Duration::from_secs(self.lifetime_secs.into())
+    fn lifetime(&self) -> u64 {
+        u64::from(self.lifetime_secs) * NANOS
     }
 
     /// Whether it is past its lifetime, but not so long that it may not be served in need.
-    pub fn may_be_stale(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.stored) < self.lifetime() + STALE_MAX
+    pub fn may_be_stale(&self, now: Tick) -> bool {
+        now.nanos_since(self.stored) < self.lifetime() + STALE_MAX
     }
 
-    /// Serves it for a while past its lifetime, because looking for a better answer has just failed.
-    pub fn rest_until(&self, until: Instant) {
-        let after = until.saturating_duration_since(self.stored).as_millis();
-        self.resting_ms.store(u32::try_from(after).unwrap_or(u32::MAX), Ordering::Relaxed);
+    /// Serves it for `span` past `now`, whatever its lifetime, because looking for a better answer has just failed.
+    pub fn rest(&self, now: Tick, span: Duration) {
+        let after = Duration::from_nanos(now.nanos_since(self.stored)) + span;
+        let after = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+        self.resting_ms.store(after, Ordering::Relaxed);
     }
 
     /// Whether looking for a better answer has just failed.
     #[inline]
-    pub fn is_resting(&self, now: Instant) -> bool {
+    pub fn is_resting(&self, now: Tick) -> bool {
         let until = self.resting_ms.load(Ordering::Relaxed);
-        until > 0 && now.saturating_duration_since(self.stored).as_millis() < u128::from(until)
+        until > 0 && now.nanos_since(self.stored) / (NANOS / 1000) < u64::from(until)
     }
 
     /// Notes that it is served from memory; true once, when it has been served before and little of its lifetime is left.
     #[inline]
-    pub fn is_due(&self, now: Instant) -> bool {
+    pub fn is_due(&self, now: Tick) -> bool {
         let marks = self.marks.load(Ordering::Relaxed);
         if marks & ASKED == 0 {
             self.marks.fetch_or(ASKED, Ordering::Relaxed);
@@ -130,9 +131,9 @@ impl Entry {
             return false;
         }
         let lifetime = self.lifetime();
-        let left = lifetime.saturating_sub(now.saturating_duration_since(self.stored));
+        let left = lifetime.saturating_sub(now.nanos_since(self.stored));
         lifetime >= PREFETCH_LIFETIME_MIN
-            && !left.is_zero()
+            && left > 0
             && left <= lifetime / 10
             && self.marks.fetch_or(DUE, Ordering::Relaxed) & DUE == 0
     }
@@ -168,8 +169,8 @@ impl Entry {
 
     /// Whole seconds since it came.
     #[inline]
-    pub fn age_secs(&self, now: Instant) -> u32 {
-        u32::try_from(now.saturating_duration_since(self.stored).as_secs()).unwrap_or(u32::MAX)
+    pub fn age_secs(&self, now: Tick) -> u32 {
+        u32::try_from(now.nanos_since(self.stored) / NANOS).unwrap_or(u32::MAX)
     }
 
     /// The verdict slot for a policy id under a generation.
@@ -231,15 +232,21 @@ pub(super) mod tests {
         let packet = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\0\0\x01\0\x01";
         let query = Query::parse(packet).unwrap();
         let answer = Answer::empty(&query, Rcode::NOERROR);
-        let now = tokio::time::Instant::now().into_std();
+        let now = Tick::after(Duration::from_secs(7));
         let key = Key::new(0, &query.name, query.qtype, query.qclass, false, false);
         Entry::new(&key, answer, Arc::default(), now, Duration::from_secs(10))
+    }
+
+    /// The moments so many seconds after an entry came.
+    fn later(entry: &Entry) -> impl Fn(u64) -> Tick + use<> {
+        let stored = entry.stored.nanos_since(Tick::after(Duration::ZERO));
+        move |secs| Tick::after(Duration::from_nanos(stored) + Duration::from_secs(secs))
     }
 
     #[test]
     fn entries_age() {
         let entry = entry();
-        let at = |secs| entry.stored + Duration::from_secs(secs);
+        let at = later(&entry);
         assert!(entry.is_fresh(at(9)) && !entry.is_fresh(at(10)));
         assert_eq!((entry.age_secs(at(0)), entry.age_secs(at(9))), (0, 9));
     }
@@ -247,11 +254,11 @@ pub(super) mod tests {
     #[test]
     fn entries_rest_after_a_failure() {
         let entry = entry();
-        let at = |secs| entry.stored + Duration::from_secs(secs);
+        let at = later(&entry);
         assert!(!entry.is_resting(at(0)) && !entry.is_resting(at(20)));
-        entry.rest_until(at(25));
+        entry.rest(at(20), Duration::from_secs(5));
         assert!(entry.is_resting(at(24)) && !entry.is_resting(at(25)));
-        entry.rest_until(at(90_000));
+        entry.rest(at(0), Duration::from_secs(90_000));
         assert!(entry.is_resting(at(89_999)) && !entry.is_resting(at(90_000)));
     }
 
@@ -259,10 +266,8 @@ pub(super) mod tests {
     fn entries_are_due_once_when_asked_for_twice_and_nearly_over() {
         let check = |asked_at: &[u64], lifetime: u32, expected: &[bool]| {
             let entry = Entry { lifetime_secs: lifetime, ..entry() };
-            let got: Vec<bool> = asked_at
-                .iter()
-                .map(|secs| entry.is_due(entry.stored + Duration::from_secs(*secs)))
-                .collect();
+            let at = later(&entry);
+            let got: Vec<bool> = asked_at.iter().map(|secs| entry.is_due(at(*secs))).collect();
             assert_eq!(got, expected, "{asked_at:?} of {lifetime}");
         };
         check(&[1, 2, 89], 100, &[false, false, false]);

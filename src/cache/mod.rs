@@ -5,9 +5,11 @@ mod entry;
 mod key;
 mod near;
 mod table;
+mod tick;
 mod verdicts;
 
 pub use answers::Answers;
 pub use entry::{Entry, Slot};
 pub use key::Key;
+pub use tick::Tick;
 pub use verdicts::Verdicts;

@@ -161,6 +161,7 @@ const fn tag(hash: u64) -> u8 {
 mod tests {
     use super::*;
     use crate::{
+        cache::Tick,
         dns::{Answer, Query, Rcode},
         name::Name,
     };
@@ -171,7 +172,7 @@ mod tests {
         let name = Name::parse(name).unwrap();
         let packet = [b"\0\0\x01\0\0\x01\0\0\0\0\0\0", name.wire(), b"\0\x01\0\x01"].concat();
         let answer = Answer::empty(&Query::parse(&packet).unwrap(), Rcode::NOERROR);
-        let now = tokio::time::Instant::now().into_std();
+        let now = Tick::after(Duration::ZERO);
         let key = Key::new(0, &name, 1, 1, false, false);
         Arc::new(Entry::new(&key, answer, Arc::default(), now, Duration::from_secs(10)))
     }

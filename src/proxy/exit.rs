@@ -1,33 +1,34 @@
 //! The single exit: every response is written here, and every query becomes an event here.
 
 use super::{
-    Proxy, STALE_TTL_SECS,
+    Proxy, Received, STALE_TTL_SECS,
     fetch::{self, Fetched},
     made,
 };
 use crate::{
-    cache::Entry,
+    cache::{Entry, Tick},
     dns::{Answer, Client, Ede, Facts, Query, Rcode, Reply},
     event::Record,
     policy::Policy,
     upstream::ForwardError,
     verdict::{Action, Verdict},
 };
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A query about to be answered.
 pub(super) struct Exit<'a> {
     pub(super) proxy: &'a Proxy,
     pub(super) policy: &'a Policy,
-    pub(super) query: &'a Query<'a>,
-    pub(super) client: &'a Client,
-    pub(super) received: Instant,
+    pub(super) received: Received<'a>,
     pub(super) verdict: &'a Arc<Verdict>,
 }
 
 /// How an answer leaves, beside its octets.
 struct Manner<'a> {
-    now: Instant,
+    now: Tick,
     age_secs: u32,
     ttl_secs_override: Option<u32>,
     ede: Option<Ede<'a>>,
@@ -40,7 +41,7 @@ impl Exit<'_> {
         &self,
         fetched: Fetched,
         stale: Option<&Entry>,
-        now: Instant,
+        now: Tick,
         out: &mut Vec<u8>,
     ) {
         match (fetched, stale) {
@@ -61,7 +62,7 @@ impl Exit<'_> {
     }
 
     /// Sends an answer from the cache.
-    pub(super) fn remembered(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+    pub(super) fn remembered(&self, entry: &Entry, now: Tick, out: &mut Vec<u8>) {
         let manner = Manner {
             now,
             age_secs: entry.age_secs(now),
@@ -73,7 +74,7 @@ impl Exit<'_> {
     }
 
     /// Sends an answer that has just come.
-    pub(super) fn fetched(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+    pub(super) fn fetched(&self, entry: &Entry, now: Tick, out: &mut Vec<u8>) {
         let manner = Manner {
             now,
             age_secs: entry.age_secs(now),
@@ -85,7 +86,7 @@ impl Exit<'_> {
     }
 
     /// Sends an answer past its lifetime, because no upstream gave a better one.
-    pub(super) fn stale(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+    pub(super) fn stale(&self, entry: &Entry, now: Tick, out: &mut Vec<u8>) {
         self.proxy.metrics.here().stale_answers.bump();
         let missing = entry.answer.rcode() == Rcode::NXDOMAIN;
         let code = if missing { Ede::STALE_NXDOMAIN_ANSWER } else { Ede::STALE_ANSWER };
@@ -102,15 +103,15 @@ impl Exit<'_> {
 
     /// Sends REFUSED and says why.
     pub(super) fn refused(&self, ede: Ede<'_>, out: &mut Vec<u8>) {
-        let answer = Answer::empty(self.query, Rcode::REFUSED);
-        let now = self.received;
+        let answer = Answer::empty(self.received.query, Rcode::REFUSED);
+        let now = self.received.tick;
         let manner =
             Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
         self.send(&answer, &Arc::default(), &manner, out);
     }
 
     /// Sends an answer from the cache, past its lifetime or not.
-    pub(super) fn held(&self, entry: &Entry, now: Instant, out: &mut Vec<u8>) {
+    pub(super) fn held(&self, entry: &Entry, now: Tick, out: &mut Vec<u8>) {
         if entry.is_fresh(now) {
             self.remembered(entry, now, out);
         } else {
@@ -119,16 +120,16 @@ impl Exit<'_> {
     }
 
     /// Sends SERVFAIL and says why.
-    pub(super) fn failed(&self, ede: Ede<'_>, now: Instant, out: &mut Vec<u8>) {
-        let answer = Answer::empty(self.query, Rcode::SERVFAIL);
+    pub(super) fn failed(&self, ede: Ede<'_>, now: Tick, out: &mut Vec<u8>) {
+        let answer = Answer::empty(self.received.query, Rcode::SERVFAIL);
         let manner =
             Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
         self.send(&answer, &Arc::default(), &manner, out);
     }
 
     /// Sends what the verdict makes up in place of an answer; `false` when the verdict is to stay silent.
-    pub(super) fn made(&self, now: Instant, out: &mut Vec<u8>) -> bool {
-        let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.query) else {
+    pub(super) fn made(&self, now: Tick, out: &mut Vec<u8>) -> bool {
+        let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query) else {
             out.clear();
             self.record(Rcode::NOERROR, Arc::default, now, false);
             return false;
@@ -146,23 +147,25 @@ impl Exit<'_> {
     }
 
     fn send(&self, answer: &Answer, upstream: &Arc<str>, manner: &Manner<'_>, out: &mut Vec<u8>) {
-        let way = self.client.way(self.query);
+        let Received { query, client, .. } = self.received;
+        let way = client.way(query);
         let Manner { age_secs, ttl_secs_override, ede, .. } = *manner;
-        Reply { answer, query: self.query, age_secs, ttl_secs_override, ede, way }.write(out);
+        Reply { answer, query, age_secs, ttl_secs_override, ede, way }.write(out);
         let facts = || Arc::new(Facts::of(answer, Arc::clone(upstream)));
         self.record(answer.rcode(), facts, manner.now, manner.cached);
     }
 
-    fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Arc<Facts>, now: Instant, cached: bool) {
+    fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Arc<Facts>, now: Tick, cached: bool) {
         if !self.proxy.recorder.is_on() {
             return;
         }
+        let Received { query, client, at, tick } = self.received;
         self.proxy.recorder.record(Record {
-            received: self.received,
-            duration: now.saturating_duration_since(self.received),
-            client: *self.client,
-            name: self.query.name.clone(),
-            qtype: self.query.qtype,
+            received: at,
+            duration: Duration::from_nanos(now.nanos_since(tick)),
+            client: *client,
+            name: query.name.clone(),
+            qtype: query.qtype,
             rcode,
             verdict: Arc::clone(self.verdict),
             facts: facts(),
@@ -185,9 +188,10 @@ impl Proxy {
     ) {
         let verdict = Arc::new(Verdict { action: done, applied: done, ..Verdict::PASS });
         let policy = self.policy();
-        let exit =
-            Exit { proxy: self, policy: &policy, query, client, received, verdict: &verdict };
-        exit.record(rcode, Arc::default, received, false);
+        let tick = self.tick(received);
+        let received = Received { query, client, at: received, tick };
+        let exit = Exit { proxy: self, policy: &policy, received, verdict: &verdict };
+        exit.record(rcode, Arc::default, tick, false);
     }
 }
 

@@ -5,14 +5,14 @@ use super::{
     router::{Caching, Ways},
 };
 use crate::{
-    cache::{Entry, Key},
+    cache::{Entry, Key, Tick},
     dns::{Answer, Ede, Query, Rcode},
     upstream::{Ask, ForwardError, Forwarded},
 };
 use foldhash::HashMap;
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -87,7 +87,7 @@ impl Proxy {
             Some(stale) => match tokio::time::timeout(STALE_AFTER, wait).await {
                 Ok(done) => done,
                 Err(_elapsed) => {
-                    stale.rest_until(tokio::time::Instant::now().into_std() + RESTING);
+                    stale.rest(self.now(), RESTING);
                     return Fetched::Slow;
                 }
             },
@@ -145,7 +145,7 @@ impl Proxy {
             let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
             let key = Key::new(route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
             let forwarded = proxy.forward_or_translate(&ways, route, &upstreams, &ask).await;
-            let now = tokio::time::Instant::now().into_std();
+            let now = proxy.now();
             let outcome = match forwarded {
                 Ok(it) => Ok(proxy.fetched(&key, it, caching, now)),
                 Err(error) => {
@@ -168,7 +168,7 @@ impl Proxy {
         key: &Key<'_>,
         from: Forwarded,
         caching: Caching,
-        now: Instant,
+        now: Tick,
     ) -> Arc<Entry> {
         let Forwarded { mut answer, server } = from;
         answer.clamp_ttls(caching.ttl_min_secs..=caching.ttl_max_secs);
@@ -189,7 +189,7 @@ impl Proxy {
         ask: &Ask,
         error: ForwardError,
         caching: Caching,
-        now: Instant,
+        now: Tick,
     ) {
         if ask.subnet.is_some()
             || matches!(error, ForwardError::Busy | ForwardError::NoUpstream)
@@ -205,10 +205,10 @@ impl Proxy {
     }
 
     /// Keeps a useful answer that may yet be served where nothing better is to be had, and lets it rest.
-    fn rests(&self, key: &Key<'_>, caching: Caching, now: Instant) -> bool {
+    fn rests(&self, key: &Key<'_>, caching: Caching, now: Tick) -> bool {
         let held = self.answers.get(key).filter(|it| is_useful(&it.answer));
         let held = held.filter(|it| it.is_fresh(now) || (caching.stale && it.may_be_stale(now)));
-        held.inspect(|it| it.rest_until(now + RESTING)).is_some()
+        held.inspect(|it| it.rest(now, RESTING)).is_some()
     }
 }
 

@@ -15,7 +15,7 @@ mod suffixes;
 mod vouched;
 
 use crate::{
-    cache::{Answers, Entry, Key, Slot, Verdicts},
+    cache::{Answers, Entry, Key, Slot, Tick, Verdicts},
     dns::{Answer, Client, Ede, Query, rtype},
     event::Recorder,
     metrics::Metrics,
@@ -171,20 +171,19 @@ impl Proxy {
         let id = policy::policy_of(&policy, client);
         let ways = self.router.load();
         let way = ways.find(query);
+        let received = Received { query, client, at: now, tick: self.tick(now) };
         if let Some(ede) = rules::refusal(query, way) {
-            let verdict = &self.clean;
-            Exit { proxy: self, policy: &policy, query, client, received: now, verdict }
-                .refused(ede, out);
+            Exit { proxy: self, policy: &policy, received, verdict: &self.clean }.refused(ede, out);
             return Now::Answered;
         }
         if ways.subnet(query).is_some() && way.special.is_none() {
             return Now::Later;
         }
         let key = key(query, way);
-        let asked = Asked { query, client, now, policy: &policy, id };
+        let now = received.tick;
         self.answers.with(&key, |entry| {
             let entry = entry.filter(|it| it.is_fresh(now) || it.is_resting(now));
-            let (served, given) = self.serve(&asked, entry, out);
+            let (served, given) = self.serve(received, (&policy, id), entry, out);
             let may_prefetch = ways.caching.prefetch && way.special.is_none();
             if may_prefetch && given.is_some_and(|it| it.is_due(now)) {
                 self.prefetch(query, (&ways, way.route), key);
@@ -198,11 +197,12 @@ impl Proxy {
     #[inline]
     fn serve<'e>(
         &self,
-        asked: &Asked<'_>,
+        received: Received<'_>,
+        (policy, id): (&Policy, PolicyId),
         entry: Option<&'e Entry>,
         out: &mut Vec<u8>,
     ) -> (Now, Option<&'e Entry>) {
-        let Asked { query, client, now, policy, id } = *asked;
+        let Received { query, client, tick: now, .. } = received;
         let slot = entry.map_or(Slot::Found, |it| it.slot(id.0, policy.generation));
         let held;
         let verdict = match slot {
@@ -235,7 +235,7 @@ impl Proxy {
         {
             memory.shortener(client.address.ip(), self.unix(now));
         }
-        let exit = Exit { proxy: self, policy, query, client, received: now, verdict };
+        let exit = Exit { proxy: self, policy, received, verdict };
         if verdict.applied.changes_answer() {
             let made = if exit.made(now, out) { Now::Answered } else { Now::Silent };
             return (made, None);
@@ -255,11 +255,12 @@ impl Proxy {
     ) -> bool {
         let policy = self.policy.load_full();
         let id = policy::policy_of(&policy, client);
-        let unjudged =
-            Exit { proxy: self, policy: &policy, query, client, received, verdict: &self.clean };
+        let tick = self.tick(received);
+        let received = Received { query, client, at: received, tick };
+        let unjudged = Exit { proxy: self, policy: &policy, received, verdict: &self.clean };
         if self.router.is_own(client) {
             self.report_loop(client);
-            unjudged.failed(Ede { code: Ede::OTHER, text: "forwarding loop" }, received, out);
+            unjudged.failed(Ede { code: Ede::OTHER, text: "forwarding loop" }, tick, out);
             return true;
         }
         let ways = self.router.load_full();
@@ -271,10 +272,10 @@ impl Proxy {
         let key = key(query, way);
         if let Some(special) = way.special {
             let answer = self.special(&ways, query, special).await;
-            let entry = made_here(&key, answer, received);
+            let entry = made_here(&key, answer, tick);
             entry.set_slot(id.0, policy.generation, Slot::Clean);
-            unjudged.remembered(&entry, received, out);
-            if entry.is_fresh(received) {
+            unjudged.remembered(&entry, tick, out);
+            if entry.is_fresh(tick) {
                 self.answers.insert(entry);
             }
             return true;
@@ -282,33 +283,33 @@ impl Proxy {
         let held = self.answers.get(&key).filter(|_| ways.subnet(query).is_none());
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
-        let seen = self.meet(&policy, query, client, received);
-        let judged = self.judged(&policy, id, query, received, known_clean, &seen);
+        let seen = self.meet(&policy, query, client, tick);
+        let judged = self.judged(&policy, id, query, tick, known_clean, &seen);
         let exit = Exit { verdict: &judged.verdict, ..unjudged };
         if judged.verdict.applied.changes_answer() {
-            return exit.made(received, out);
+            return exit.made(tick, out);
         }
-        let serves = |it: &&Arc<Entry>| it.is_fresh(received) || it.is_resting(received);
+        let serves = |it: &&Arc<Entry>| it.is_fresh(tick) || it.is_resting(tick);
         if let Some(entry) = held.as_ref().filter(serves) {
             self.mark(entry, &policy, id, &judged);
-            exit.held(entry, received, out);
+            exit.held(entry, tick, out);
             return true;
         }
         if query.qtype == rtype::ANY {
-            let entry = made_here(&key, Answer::any(query, ANY_TTL_SECS), received);
+            let entry = made_here(&key, Answer::any(query, ANY_TTL_SECS), tick);
             self.mark(&entry, &policy, id, &judged);
-            exit.fetched(&entry, received, out);
+            exit.fetched(&entry, tick, out);
             self.answers.insert(entry);
             return true;
         }
         let stale = held.filter(|it| {
-            ways.caching.stale && it.may_be_stale(received) && fetch::is_useful(&it.answer)
+            ways.caching.stale && it.may_be_stale(tick) && fetch::is_useful(&it.answer)
         });
         let fetched = self.fetch(query, (&ways, way.route), key, stale.as_deref()).await;
         if let Fetched::Entry(entry) = &fetched {
             self.mark(entry, &policy, id, &judged);
         }
-        exit.forwarded(fetched, stale.as_deref(), tokio::time::Instant::now().into_std(), out);
+        exit.forwarded(fetched, stale.as_deref(), self.now(), out);
         true
     }
 
@@ -324,7 +325,7 @@ impl Proxy {
     }
 
     /// What is remembered of a name on this network; from now on it is.
-    fn meet(&self, policy: &Policy, query: &Query<'_>, client: &Client, now: Instant) -> Seen {
+    fn meet(&self, policy: &Policy, query: &Query<'_>, client: &Client, now: Tick) -> Seen {
         let Some(memory) = &self.seen else { return Seen::UNKNOWN };
         let (text, unix) = (query.name.text(), self.unix(now));
         let host = policy::host(&policy.knowledge, &text, unix);
@@ -339,7 +340,7 @@ impl Proxy {
         policy: &Policy,
         id: PolicyId,
         query: &Query<'_>,
-        now: Instant,
+        now: Tick,
         known_clean: bool,
         seen: &Seen,
     ) -> Judged {
@@ -397,19 +398,29 @@ impl Proxy {
         }
     }
 
-    fn unix(&self, now: Instant) -> u64 {
-        let (then, unix) = self.clock;
-        unix + now.saturating_duration_since(then).as_secs()
+    /// A moment as entries know it.
+    #[inline]
+    fn tick(&self, at: Instant) -> Tick {
+        Tick::since(self.clock.0, at)
+    }
+
+    /// This moment.
+    fn now(&self) -> Tick {
+        self.tick(tokio::time::Instant::now().into_std())
+    }
+
+    const fn unix(&self, now: Tick) -> u64 {
+        self.clock.1 + now.secs()
     }
 }
 
-/// A query to be answered from memory.
-struct Asked<'a> {
+/// A query, from whom and when it came.
+#[derive(Clone, Copy)]
+struct Received<'a> {
     query: &'a Query<'a>,
     client: &'a Client,
-    now: Instant,
-    policy: &'a Policy,
-    id: PolicyId,
+    at: Instant,
+    tick: Tick,
 }
 
 /// A verdict, and whether knowledge has nothing on the name.
@@ -427,7 +438,7 @@ impl fmt::Debug for Proxy {
 }
 
 /// An answer of our own, for the cache.
-fn made_here(key: &Key<'_>, answer: Answer, now: Instant) -> Arc<Entry> {
+fn made_here(key: &Key<'_>, answer: Answer, now: Tick) -> Arc<Entry> {
     let lifetime = Duration::from_secs(u64::from(answer.lifetime_secs().unwrap_or(0)));
     Arc::new(Entry::new(key, answer, Arc::default(), now, lifetime))
 }

@@ -339,7 +339,7 @@ async fn a_failure_does_not_displace_what_may_be_served_stale() {
     let parsed = Query::parse(&packet).unwrap();
     let way = rig.proxy.router.load().find(&parsed);
     let held = rig.proxy.answers.get(&key(&parsed, way)).unwrap();
-    held.rest_until(later + secs(5));
+    held.rest(rig.proxy.tick(later), secs(5));
     for after in [0, 1, 4] {
         let response = rig.ask_now(&packet, later + secs(after)).unwrap();
         assert_eq!((record(&response), ede(&response)), ((30, 1), Some(3)));
