@@ -39,7 +39,7 @@ pub struct Entry {
     resting_ms: AtomicU32,
     pub(super) route: u16,
     pub(super) flags: u8,
-    /// [`ASKED`], [`DUE`], [`LIKED`], [`GONE`].
+    /// [`ASKED`], [`DUE`], [`LIKED`], [`GONE`], [`KEPT`].
     marks: AtomicU8,
     slots: [AtomicU64; SLOTS],
 }
@@ -52,6 +52,8 @@ const DUE: u8 = 2;
 const LIKED: u8 = 4;
 /// No longer in the cache: another took its place, or it was given up.
 const GONE: u8 = 8;
+/// Of those that were asked for a second time, and so are not given up for one that was not.
+const KEPT: u8 = 16;
 
 /// What a verdict slot says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +152,20 @@ impl Entry {
     /// Whether it was asked for since this was last asked.
     pub(super) fn was_liked(&self) -> bool {
         self.marks.fetch_and(!LIKED, Ordering::Relaxed) & LIKED != 0
+    }
+
+    /// Sets it, or what takes its place, apart from those that were asked for once.
+    pub(super) fn keep(&self) {
+        self.marks.fetch_or(KEPT, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.marks.load(Ordering::Relaxed) & KEPT != 0
+    }
+
+    /// When it came.
+    pub(super) const fn stored(&self) -> Tick {
+        self.stored
     }
 
     /// Tells all who still hold it that the cache does not.

@@ -1,14 +1,18 @@
 //! `Table`: the entries of one shard, by linear probing, and which of them to give up.
 
-use super::{Entry, Key};
+use super::{Entry, Key, Tick};
 use foldhash::fast::RandomState;
 use std::sync::Arc;
 
 /// Slots to begin with.
 const SLOTS_MIN: usize = 16;
 
-/// How many entries that were asked for lately are spared before one is given up all the same.
+/// How many entries that were asked for lately, or are kept, are spared before one is given up all the same.
 const SPARED_MAX: usize = 64;
+
+/// Tenths of the room that entries asked for a second time may fill before they are given up like the others. Names asked for
+/// once, however many, pass through the rest (as through the small queue of S3-FIFO, Yang et al., SOSP 2023).
+const KEPT_TENTHS: usize = 9;
 
 /// Eight octets and a tag for each slot; the entries hold their keys.
 pub(super) struct Table {
@@ -18,6 +22,8 @@ pub(super) struct Table {
     len: usize,
     weight: usize,
     weight_max: usize,
+    /// Weight of the entries that are kept.
+    kept: usize,
     /// Where the next look for something to give up begins.
     hand: usize,
     keyed: RandomState,
@@ -32,6 +38,7 @@ impl Table {
             len: 0,
             weight: 0,
             weight_max,
+            kept: 0,
             hand: 0,
             keyed,
         }
@@ -50,13 +57,16 @@ impl Table {
     pub(super) fn insert(&mut self, entry: Arc<Entry>) {
         let (weight, hash) = (entry.weight(), Key::of(&entry).hash(&self.keyed));
         if let Ok(at) = self.find(&Key::of(&entry), hash) {
+            if self.entries[at].as_ref().is_some_and(|it| it.was_liked() || it.is_kept()) {
+                entry.keep();
+            }
             self.remove(at);
         }
         if weight > self.weight_max {
             return;
         }
         while self.weight + weight > self.weight_max {
-            self.give_up_one();
+            self.give_up_one(entry.stored());
         }
         // At three quarters full, an entry is found by its third tag, and what is not there by its ninth.
         if (self.len + 1) * 4 > self.tags.len() * 3 {
@@ -64,6 +74,9 @@ impl Table {
         }
         self.weight += weight;
         self.len += 1;
+        if entry.is_kept() {
+            self.kept += weight;
+        }
         self.put(hash, entry);
     }
 
@@ -97,6 +110,9 @@ impl Table {
         entry.leave();
         self.weight -= entry.weight();
         self.len -= 1;
+        if entry.is_kept() {
+            self.kept -= entry.weight();
+        }
         let mut at = gap;
         loop {
             at = self.after(at);
@@ -112,13 +128,23 @@ impl Table {
         self.tags[gap] = 0;
     }
 
-    /// Gives up the next entry that was not asked for since the last time round.
-    fn give_up_one(&mut self) {
+    /// Gives up the next entry that was not asked for since the last time round, and is not kept.
+    fn give_up_one(&mut self, now: Tick) {
         let mut spared = 0;
         loop {
             self.hand = self.after(self.hand);
             let Some(entry) = &self.entries[self.hand] else { continue };
-            if spared < SPARED_MAX && entry.was_liked() {
+            let is_kept = entry.is_kept();
+            let is_spared = if entry.was_liked() {
+                if !is_kept {
+                    entry.keep();
+                    self.kept += entry.weight();
+                }
+                true
+            } else {
+                is_kept && self.kept <= self.weight_max / 10 * KEPT_TENTHS && entry.is_fresh(now)
+            };
+            if is_spared && spared < SPARED_MAX {
                 spared += 1;
                 continue;
             }
@@ -169,10 +195,13 @@ mod tests {
     use std::{collections::BTreeSet, time::Duration};
 
     fn entry(name: &str) -> Arc<Entry> {
+        entry_at(name, Tick::after(Duration::ZERO))
+    }
+
+    fn entry_at(name: &str, now: Tick) -> Arc<Entry> {
         let name = Name::parse(name).unwrap();
         let packet = [b"\0\0\x01\0\0\x01\0\0\0\0\0\0", name.wire(), b"\0\x01\0\x01"].concat();
         let answer = Answer::empty(&Query::parse(&packet).unwrap(), Rcode::NOERROR);
-        let now = Tick::after(Duration::ZERO);
         let key = Key::new(0, &name, 1, 1, false, false);
         Arc::new(Entry::new(&key, answer, Arc::default(), now, Duration::from_secs(10)))
     }
@@ -204,6 +233,43 @@ mod tests {
             assert_eq!((table.len(), holds(&table, &format!("n{number:02}"))), (10, true));
         }
         assert!(holds(&table, "n03") && holds(&table, "n07") && !holds(&table, "n04"));
+    }
+
+    #[test]
+    fn a_scan_does_not_wash_out_what_was_asked_for_twice() {
+        let mut table = table(10_000);
+        let popular = |it: usize| format!("p{it:04}");
+        for number in 0..2_000 {
+            let new = entry(&popular(number));
+            new.like();
+            table.insert(new);
+        }
+        // Nobody asks for the popular ones meanwhile.
+        for number in 0..200_000 {
+            table.insert(entry(&format!("n{number:06}")));
+        }
+        let held = (0..2_000).filter(|it| holds(&table, &popular(*it))).count();
+        assert!(held >= 1_990, "{held} of 2,000");
+        // What takes the place of one that is kept is kept as well; its weight counts once.
+        table.insert(entry("p0007"));
+        (0..30_000).for_each(|it| table.insert(entry(&format!("m{it:06}"))));
+        assert!(holds(&table, "p0007") && table.kept <= 2_000 * entry("p0007").weight());
+    }
+
+    #[test]
+    fn kept_entries_that_ran_out_give_way() {
+        let mut table = table(100);
+        for number in 0..80 {
+            let new = entry(&format!("p{number:02}"));
+            new.like();
+            table.insert(new);
+        }
+        let late = Tick::after(Duration::from_secs(11));
+        for number in 0..300 {
+            table.insert(entry_at(&format!("n{number:03}"), late));
+        }
+        let held = (0..80).filter(|it| holds(&table, &format!("p{it:02}"))).count();
+        assert!(held == 0 && table.kept == 0, "{held} of 80");
     }
 
     #[test]

@@ -129,7 +129,8 @@ impl Exit<'_> {
 
     /// Sends what the verdict makes up in place of an answer; `false` when the verdict is to stay silent.
     pub(super) fn made(&self, now: Tick, out: &mut Vec<u8>) -> bool {
-        let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query) else {
+        let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query)
+        else {
             out.clear();
             self.record(Rcode::NOERROR, Arc::default, now, false);
             return false;

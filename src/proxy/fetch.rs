@@ -163,13 +163,7 @@ impl Proxy {
     }
 
     /// Makes an entry of an answer, and remembers it where that is of use.
-    fn fetched(
-        &self,
-        key: &Key<'_>,
-        from: Forwarded,
-        caching: Caching,
-        now: Tick,
-    ) -> Arc<Entry> {
+    fn fetched(&self, key: &Key<'_>, from: Forwarded, caching: Caching, now: Tick) -> Arc<Entry> {
         let Forwarded { mut answer, server } = from;
         answer.clamp_ttls(caching.ttl_min_secs..=caching.ttl_max_secs);
         let lifetime = lifetime(&answer);
