@@ -61,7 +61,7 @@ use std::{
 };
 
 /// How long a query may be on its way. Leaves a client's response a moment to be out within four seconds.
-pub const FORWARD_MAX: Duration = Duration::from_millis(3800);
+pub const FORWARD_MAX: Duration = Duration::from_millis(3600);
 
 /// How many queries may be on their way at once, to all upstreams together.
 pub const IN_FLIGHT_MAX: usize = 8192;
