@@ -94,6 +94,7 @@ fn is_fixed(word: &str) -> bool {
             word,
             "embed-suffix"
                 | "common-bare"
+                | "typo-far-long"
                 | "sub-hosted"
                 | "sub-bare"
                 | "tld-swap"

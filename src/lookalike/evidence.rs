@@ -78,6 +78,7 @@ features! {
     TypoFolded = "typo-folded",
     TypoTwo = "typo-two",
     TypoFarWhole = "typo-far-whole",
+    TypoFarLong = "typo-far-long",
     SlipOmission = "slip-omission",
     SlipInsertion = "slip-insertion",
     SlipRepetition = "slip-repetition",

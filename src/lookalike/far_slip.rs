@@ -15,6 +15,8 @@ use super::{
 /// Shortest label that allows one slip behind look-alike letters, and shortest that allows two slips.
 const ONE_MIN: usize = 7;
 const TWO_MIN: usize = 9;
+/// Letters of a label that no honest word comes within two slips of by chance.
+const LONG_MIN: usize = 13;
 /// Longest text that is looked at.
 const FAR_MAX: usize = 24;
 
@@ -104,6 +106,7 @@ fn weigh(scan: &Scan<'_>, span: Span, text: &[u8], apart: usize, id: u32) -> Opt
     features.set(Feature::TypoFolded, apart == 1);
     features.set(Feature::TypoTwo, apart == 2);
     features.set(Feature::TypoFarWhole, place == Place::Whole);
+    features.set(Feature::TypoFarLong, apart == 2 && label.len() >= LONG_MIN);
     let (technique, detail) = (Technique::Typo, Detail::Far(apart as u8));
     Some(Evidence { technique, label: id, span, detail, features, score: 0 })
 }
