@@ -42,6 +42,7 @@ pub fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Con
         |domains: &[crate::config::Domain]| domains.iter().map(ToString::to_string).collect();
     lookalike::Config {
         domains: texts(&config.protect.domains),
+        typos: texts(&config.protect.typos),
         owned: texts(&config.protect.owned),
         brands: config.protect.brands,
         known_good: config.lookalike.known_good,

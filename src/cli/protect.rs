@@ -4,7 +4,7 @@ use super::{EXIT_BAD_INPUT, names, paint};
 use crate::{
     app,
     config::{self, Domain},
-    hunt::{FLAGGED_MAX, Flagged, Proposal, Survey, Trial},
+    hunt::{FLAGGED_MAX, Flagged, Own, Proposal, Survey, Trial},
     lookalike::Engine,
 };
 use anyhow::Context as _;
@@ -123,8 +123,10 @@ fn try_domain(wanted: &Try) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::from(EXIT_BAD_INPUT));
     }
-    let owned = config.protect.owned.iter().map(ToString::to_string).collect();
-    let trial = Trial::new(vec![domain.clone()], owned, config.lookalike.log);
+    let texts = |domains: &[Domain]| domains.iter().map(ToString::to_string).collect();
+    let (typos, owned) = (texts(&config.protect.typos), texts(&config.protect.owned));
+    let trial =
+        Trial::new(Own { domains: vec![domain.clone()], typos, owned }, config.lookalike.log);
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let is_meant = |it: &Flagged| it.target == domain;
     for (site, flagged) in trial.well_known().into_iter().filter(|it| is_meant(&it.1)) {

@@ -248,6 +248,9 @@ pub struct Protect {
     /// The operator's own domains.
     #[serde(with = "value::texts")]
     pub domains: Vec<Domain>,
+    /// Those of them for which typos are looked for although their label is short or a word.
+    #[serde(with = "value::texts")]
+    pub typos: Vec<Domain>,
     /// Domains that are never look-alikes of them.
     #[serde(with = "value::texts")]
     pub owned: Vec<Domain>,
@@ -257,7 +260,7 @@ pub struct Protect {
 
 impl Default for Protect {
     fn default() -> Self {
-        Self { domains: Vec::new(), owned: Vec::new(), brands: true }
+        Self { domains: Vec::new(), typos: Vec::new(), owned: Vec::new(), brands: true }
     }
 }
 

@@ -1,6 +1,13 @@
 //! What a configuration means as a whole: values that must agree with each other or with what is there.
 
-use std::{collections::HashMap, fs::File, hash::Hash, net::SocketAddr, path::Path, slice};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    hash::Hash,
+    net::SocketAddr,
+    path::Path,
+    slice,
+};
 
 use super::{
     Config, Problem, Upstream,
@@ -8,7 +15,7 @@ use super::{
     value::{Domain, shown},
 };
 use crate::{
-    hunt::Trial,
+    hunt::{Own, Trial},
     list::{Kind, LISTS_MAX},
     name,
     platform::Allow,
@@ -103,7 +110,12 @@ pub(super) fn wide_domains(
     if protect.domains.is_empty() {
         return Vec::new();
     }
-    let trial = Trial::new(texts(&protect.domains), texts(&protect.owned), config.lookalike.log);
+    let own = Own {
+        domains: texts(&protect.domains),
+        typos: texts(&protect.typos),
+        owned: texts(&protect.owned),
+    };
+    let trial = Trial::new(own, config.lookalike.log);
     let mut flagged: HashMap<String, Vec<&str>> = HashMap::new();
     for (site, it) in trial.well_known() {
         flagged.entry(it.target).or_default().push(site);
@@ -355,6 +367,16 @@ fn thresholds(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>)
 }
 
 fn protect(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    let domains: HashSet<&Domain> = config.protect.domains.iter().collect();
+    for (at, domain) in config.protect.typos.iter().enumerate() {
+        if !domains.contains(domain) {
+            told.push(document.error(
+                &[Key("protect"), Key("typos"), At(at)],
+                format!("`{domain}` is none of your `domains`"),
+                "add it to `[protect] domains` as well: `typos` only widens what is looked for",
+            ));
+        }
+    }
     for (at, domain) in config.protect.domains.iter().enumerate() {
         if domain.contains('\\') {
             told.push(document.error(

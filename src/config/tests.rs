@@ -140,6 +140,10 @@ fn mistakes_in_keys_and_values_are_told_with_place_and_hint() {
         &[":2:26: protect.domains:", "leave out `*.`"],
     );
     check("[protect]\ndomains = ['com']", &[":2:12: protect.domains: `com` is a public suffix"]);
+    check(
+        "[protect]\ndomains = ['nova.example']\ntypos = ['nova.example', 'novva.example']",
+        &[":3:26: protect.typos: `novva.example` is none of your `domains`", "add it to"],
+    );
     check("[lookalike]\nblock = 101", &[":2:9:", "a whole number from 0 to 100"]);
     check(
         "[lookalike]\nlog = 90",

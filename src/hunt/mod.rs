@@ -5,4 +5,4 @@ mod suggest;
 mod trial;
 
 pub use suggest::{Proposal, Survey};
-pub use trial::{FLAGGED_MAX, Flagged, Trial};
+pub use trial::{FLAGGED_MAX, Flagged, Own, Trial};

@@ -33,11 +33,23 @@ pub struct Flagged {
     pub score: u8,
 }
 
+/// What `[protect]` says of the operator's own domains.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// Those that are protected.
+    pub domains: Vec<String>,
+    /// Those of them for which typos are looked for although their label is short or a word.
+    pub typos: Vec<String>,
+    /// Others, which are never flagged.
+    pub owned: Vec<String>,
+}
+
 impl Trial {
-    /// Protects domains; names score at least `log` to be flagged, and `owned` ones never are.
-    pub fn new(domains: Vec<String>, owned: Vec<String>, log: u8) -> Self {
-        let config =
-            Config { domains, owned, brands: false, known_good: false, ..Config::default() };
+    /// Protects domains; names score at least `log` to be flagged.
+    pub fn new(own: Own, log: u8) -> Self {
+        let Own { domains, typos, owned } = own;
+        let (brands, known_good) = (false, false);
+        let config = Config { domains, typos, owned, brands, known_good, ..Config::default() };
         Self { engine: Engine::new(&config), log }
     }
 
@@ -78,7 +90,8 @@ mod tests {
     #[test]
     fn likenesses_are_flagged() {
         let domains = vec!["squint-dns.net".to_owned()];
-        let trial = Trial::new(domains, vec!["squint-dns-shop.com".to_owned()], 50);
+        let owned = vec!["squint-dns-shop.com".to_owned()];
+        let trial = Trial::new(Own { domains, owned, ..Own::default() }, 50);
         let check = |name: &str, expected: Option<(&str, Technique)>| {
             let got = trial.flags(name);
             let got = got.first().map(|it| (it.target.as_str(), it.technique));
@@ -94,7 +107,10 @@ mod tests {
 
     #[test]
     fn sites_in_wide_use_are_tried() {
-        let trial = |domain: &str| Trial::new(vec![domain.to_owned()], Vec::new(), 50).well_known();
+        let trial = |domain: &str| {
+            let domains = vec![domain.to_owned()];
+            Trial::new(Own { domains, ..Own::default() }, 50).well_known()
+        };
         let found = trial("wlkipedia.org");
         let (_, flagged) = found.iter().find(|it| it.0 == "wikipedia.org").unwrap();
         assert_eq!((&*flagged.target, flagged.technique), ("wlkipedia.org", Technique::Homograph));

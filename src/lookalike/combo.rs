@@ -39,7 +39,7 @@ pub(super) fn may_stand_inside(scan: &Scan<'_>, label: u32, token: Span, span: S
     let strong = |it: Option<Segments>| it.is_some_and(|it| it.strong > 0);
     let lures = strong(left) || strong(right);
     let counts = match span.len() {
-        ..5 => (at_start || at_end) && among_words && lures && !known.flags.common,
+        ..5 => (at_start || at_end) && among_words && lures && (known.own || !known.flags.common),
         5 => among_words && (lures || other_lure(scan, token)),
         6 => at_start || at_end || among_words,
         _ => true,

@@ -36,7 +36,7 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         features.set(suffix, true);
         let other = labels[..count].iter().any(|&it| it != NO_LABEL && it != evidence.label);
         features.set(Feature::OtherBrand, other);
-        let token = token_of(scan, evidence.span);
+        let token = scan.tokens_of(evidence.span);
         let middle = token.start < evidence.span.start && evidence.span.end < token.end;
         let flags = scan.know.protected.label(evidence.label).flags;
         interactions(scan, flags, middle, &mut features);
@@ -63,7 +63,7 @@ fn reclassify(scan: &Scan<'_>, evidence: &mut Evidence) {
     }
     let at = scan.view.label_of(evidence.span);
     let label = scan.view.labels()[at];
-    let token_end = token_of(scan, evidence.span).end();
+    let token_end = scan.tokens_of(evidence.span).end();
     if doppelganger::is_glued_suffix(scan, evidence.label, token_end, evidence.span) {
         evidence.technique = Technique::Embedding;
         evidence.features = Features::of(&[Feature::EmbedGlued]);
@@ -75,11 +75,6 @@ fn reclassify(scan: &Scan<'_>, evidence: &mut Evidence) {
         evidence.technique = Technique::Doppelganger;
         evidence.features = Features::of(&[Feature::Doppelganger]);
     }
-}
-
-/// The token that a span stands in; the span itself where it covers several.
-fn token_of(scan: &Scan<'_>, span: Span) -> Span {
-    scan.view.tokens().iter().map(|it| it.span).find(|it| it.contains(span)).unwrap_or(span)
 }
 
 /// Suffix and platform.
@@ -204,7 +199,11 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
         | super::evidence::Detail::Stranger => (label.len(), label.flags.common),
     };
     // The name by itself says no more for being long.
-    let len = if evidence.features.has(Feature::TldSwap) { len.min(12) } else { len };
+    let len = match evidence.features.has(Feature::TldSwap) {
+        true if label.own => len.clamp(5, 7),
+        true => len.min(12),
+        false => len,
+    };
     features.set(
         match len {
             ..=3 => Feature::Len3,
@@ -241,8 +240,15 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
         f.has(Feature::ComboInside) || f.has(Feature::SubInside) || f.has(Feature::TenantInside);
     let short = f.has(Feature::Len5) || f.has(Feature::Len6);
     let lured = strong || f.has(Feature::KeywordElsewhere) || risky || scan.cut.platform.is_some();
-    features.set(Feature::CommonBare, f.has(Feature::Common) && flags.word && !lured);
+    let (own, swapped) = (f.has(Feature::Own), f.has(Feature::TldSwap));
+    let beside = strong || f.has(Feature::KeywordWeak) || f.has(Feature::KeywordMisspelt);
     let slipped = f.has(Feature::TypoWhole) || f.has(Feature::TypoToken);
+    // A word that the operator named counts beside any keyword, alone, and with a slip where he asked for those.
+    let meant = own && (beside || swapped || slipped);
+    let bare = f.has(Feature::Common) && flags.word && !lured;
+    features.set(Feature::CommonBare, bare && !meant);
+    features.set(Feature::OwnSlip, own && slipped);
+    features.set(Feature::OwnShort, own && f.has(Feature::Len3) && beside);
     features.set(Feature::SlipCrowded, slipped && flags.crowded);
     let below = f.has(Feature::SubLabel) || f.has(Feature::SubToken) || f.has(Feature::SubInside);
     // Sites name partners in subdomains: a brand there needs something that lures.
@@ -251,14 +257,13 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
     // A dictionary word names hosts of anybody's.
     let host_word = flags.word && !lured && !f.has(Feature::SuffixFollows);
     features.set(Feature::SubHosted, below && (flags.hosted || host_word));
-    features.set(Feature::CommonInside, f.has(Feature::Common) && inside);
+    features.set(Feature::CommonInside, f.has(Feature::Common) && inside && !meant);
     // Brands register their name under the suffixes of countries and trades themselves.
-    let swapped = f.has(Feature::TldSwap);
-    features.set(Feature::SwapCountry, swapped && f.has(Feature::SuffixCountry));
+    features.set(Feature::SwapCountry, swapped && !own && f.has(Feature::SuffixCountry));
+    features.set(Feature::SwapOwn, swapped && own);
     features.set(Feature::SwapOther, swapped && f.has(Feature::SuffixOther));
     let brief = f.has(Feature::Len3) || f.has(Feature::Len4) || f.has(Feature::Len5);
     let distinct = !brief && !f.has(Feature::Common) && !flags.followed && !swapped;
-    let beside = strong || f.has(Feature::KeywordWeak) || f.has(Feature::KeywordMisspelt);
     features.set(Feature::Followed, flags.followed);
     features.set(Feature::FanPage, flags.followed && f.has(Feature::PlatformFree) && !strong);
     features.set(Feature::Distinct, distinct);

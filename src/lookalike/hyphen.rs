@@ -1,27 +1,35 @@
-//! `hyphen`: a hyphen added or left out. `face-book.com`, `pay-pal-login.top`, `tmobile.top`.
+//! `hyphen`: a hyphen added, left out or moved. `face-book.com`, `pay-pal-login.top`, `tmobile.top`; for the operator's own
+//! `contoso-widgets.com`, `contosowidgets.com` and `con-tosowidgets.com`.
 //!
 //! Tokens in a row are glued and asked for; a label that has hyphens is also known without them and as a run of tokens.
+//! For own labels with hyphens a run may hold a look-alike letter or a slip as well, and stand inside a longer text.
 
 use crate::verdict::Technique;
 
 use super::{
+    combo,
     evidence::{Detail, Feature, List},
     hash::concat,
+    protect::Label,
     scan::Scan,
     view::Span,
 };
 
-/// Most tokens glued together.
+/// Most tokens glued together, where no own label has more.
 const GLUED_MAX: usize = 3;
+/// Most tokens of a run in any case.
+const RUN_MAX: usize = 8;
 
 /// Looks for labels written with hyphens that they do not have, and for labels that have some.
 pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
     let tokens = scan.view.tokens();
+    let hyphened = scan.know.protected.hyphen_tokens;
+    let run_max = hyphened.clamp(GLUED_MAX, RUN_MAX);
     for first in 0..tokens.len() {
         let mut glued = scan.view.hash(tokens[first].span);
         let mut text = [0_u8; 64];
         let Some(mut len) = copy(scan, tokens[first].span, &mut text, 0) else { continue };
-        for last in first + 1..tokens.len().min(first + GLUED_MAX) {
+        for last in first + 1..tokens.len().min(first + run_max) {
             let (from, to) = (tokens[first], tokens[last]);
             if from.label != to.label {
                 break;
@@ -39,9 +47,48 @@ pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
                 && let Some(label) = scan.know.protected.exact(glued, &text[..len])
             {
                 scan.push(Technique::Hyphen, label, span, Detail::None, &[Feature::Hyphen], found);
+            } else if last - first < hyphened {
+                let ends = [from.span, to.span].map(|it| scan.view.hash(it));
+                let may_slip = ends.into_iter().any(|it| scan.know.protected.is_hyphen_end(it));
+                scan.near_run(span, may_slip, found);
             }
         }
     }
+    if hyphened > 0 {
+        find_inside(scan, found);
+    }
+}
+
+/// Looks for own labels with hyphens among letters: `wwwcontoso-widgets`, `contoso-widgetslogin`.
+fn find_inside(scan: &Scan<'_>, found: &mut List) {
+    let (view, protected) = (scan.view, &scan.know.protected);
+    for label in view.labels() {
+        for start in label.start()..label.end() {
+            for len in protected.hyphen_lengths(&view.text()[start..label.end()]) {
+                let span = Span::new(start, start + len);
+                let token = scan.tokens_of(span);
+                // A run of whole tokens was found as such.
+                if token == span {
+                    continue;
+                }
+                let Some(id) = protected.exact(view.hash(span), view.bytes(span)) else { continue };
+                if combo::may_stand_inside(scan, id, token, span) {
+                    scan.exact(id, span, found);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a run of tokens may be a slip for a label: one that has hyphens itself, and differs by more than words of their
+/// own: `blue-mouse` is no slip for `blue-house`.
+pub(super) fn is_near(scan: &Scan<'_>, span: Span, label: &Label) -> bool {
+    let typed = scan.view.tokens().iter().map(|it| it.span).filter(|it| span.contains(*it));
+    let is_word = |(token, meant): (Span, &str)| {
+        scan.view.bytes(token) == meant.as_bytes()
+            || scan.know.words.segment(scan.view, token).is_some()
+    };
+    label.text.contains('.') && !typed.zip(label.text.split('.')).all(is_word)
 }
 
 /// Appends a token to the glued text; `None` when it does not fit.

@@ -85,6 +85,8 @@ const TOLD_MAX: usize = 4;
 pub struct Config {
     /// The operator's own domains, which look-alikes imitate.
     pub domains: Vec<String>,
+    /// Those of them for whose label a slip of the keyboard is looked for although it is short or a word.
+    pub typos: Vec<String>,
     /// Other domains of the operator: neither imitated nor imitating.
     pub owned: Vec<String>,
     /// Whether the built-in brands are protected.
@@ -99,6 +101,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             domains: Vec::new(),
+            typos: Vec::new(),
             owned: Vec::new(),
             brands: true,
             known_good: true,
@@ -136,7 +139,7 @@ impl Engine {
     pub fn new(config: &Config) -> Self {
         let (glyphs, words) = (glyph::Glyphs::parse(data::HOMOGLYPHS), Words::builtin());
         let mut builder = Builder::new(&glyphs, &words);
-        builder.add_own(&config.domains);
+        builder.add_own(&config.domains, &config.typos);
         if config.brands {
             builder.add_builtin();
         }

@@ -1,5 +1,9 @@
 //! Protected labels and domains, indexed for every technique: built in, and the operator's own.
 
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::FixedState;
+
 use crate::name;
 
 use super::{
@@ -19,6 +23,9 @@ const GRAM: usize = 4;
 /// Most own labels for which two slips are looked for: each takes some fifty entries.
 const FAR_OWN_MAX: usize = 5_000;
 
+/// Shortest own label without its hyphens for which a slip is looked for as well.
+const UNHYPHENATED_SLIP_MIN: usize = 8;
+
 /// A label under protection: what a look-alike imitates.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
@@ -36,6 +43,10 @@ pub(super) struct Label {
     pub(super) own: bool,
     /// A slip of the keyboard is looked for.
     pub(super) typos: bool,
+    /// It is looked for although the label is short or a word.
+    pub(super) typos_asked: bool,
+    /// It is an own label without its hyphens.
+    pub(super) unhyphenated: bool,
 }
 
 impl Label {
@@ -60,6 +71,11 @@ impl Label {
             let len = letters.clone().count();
             (text.len() >= len && letters.zip(text).all(|(a, &b)| a == b)).then_some(len)
         })
+    }
+
+    /// Whether it is an own label that holds hyphens.
+    fn has_own_hyphens(&self) -> bool {
+        self.own && self.text.contains('.')
     }
 
     /// How many letters it has.
@@ -107,6 +123,14 @@ pub(super) struct Protected {
     joined: Table,
     starts: Starts,
     fold_starts: Starts,
+    /// Those of own labels that hold hyphens.
+    hyphen_starts: Starts,
+    /// The first and last tokens of those.
+    hyphen_ends: Table,
+    /// Most tokens of a label among those, 0 where there are none.
+    pub(super) hyphen_tokens: usize,
+    /// There are own labels of fewer letters than are looked for inside others.
+    pub(super) has_short_own: bool,
     /// Registrable domains that belong to an owner of protected domains or to the operator.
     owned: Texts,
     owners: Vec<Box<str>>,
@@ -125,7 +149,7 @@ impl Starts {
         let bits = (count * 8).next_power_of_two().trailing_zeros().max(8);
         let mut starts = Self { masks: vec![0; 1 << bits].into(), shift: 64 - bits };
         for label in labels {
-            if label.len() >= INSIDE_MIN && label.len() <= INSIDE_MAX && !label.contains(&b'.') {
+            if label.len() >= INSIDE_MIN && label.len() <= INSIDE_MAX {
                 let slot = starts.slot(label);
                 starts.masks[slot] |= 1 << (label.len() - GRAM);
             }
@@ -198,6 +222,17 @@ impl Protected {
         self.fold_starts.lengths(text)
     }
 
+    /// As [`Self::lengths`], for own labels that hold hyphens.
+    #[inline]
+    pub(super) fn hyphen_lengths(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        self.hyphen_starts.lengths(text)
+    }
+
+    /// Whether a token may begin or end an own label that holds hyphens; a slip leaves one of the two as it is.
+    pub(super) fn is_hyphen_end(&self, hash: u64) -> bool {
+        self.hyphen_ends.find(hash).next().is_some()
+    }
+
     /// Whose domain this is, when an owner of protected domains or the operator holds it.
     pub(super) fn owner(&self, registrable: &str) -> Option<&str> {
         self.owned.get(registrable).map(|it| &*self.owners[it as usize])
@@ -214,11 +249,11 @@ pub(super) struct Builder<'a> {
     glyphs: &'a Glyphs,
     words: &'a Words,
     labels: Vec<Label>,
-    by_text: std::collections::HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    by_text: HashMap<Box<str>, u32, FixedState>,
     domains: Vec<Domain>,
     owned: Vec<(String, u32)>,
     owners: Vec<Box<str>>,
-    by_owner: std::collections::HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    by_owner: HashMap<Box<str>, u32, FixedState>,
     count: usize,
 }
 
@@ -228,6 +263,7 @@ struct Entry<'a> {
     owner: &'a str,
     flags: Flags,
     own: bool,
+    typos_asked: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -245,23 +281,48 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Adds the operator's own domains.
-    pub(super) fn add_own(&mut self, domains: &[String]) {
+    /// Adds the operator's own domains; `typos` are those of them for whose label slips are looked for though it is short
+    /// or a word.
+    pub(super) fn add_own(&mut self, domains: &[String], typos: &[String]) {
+        let asked: HashSet<String, FixedState> = typos.iter().map(|it| canonical(it)).collect();
         for domain in domains {
             let domain = canonical(domain);
             let registrable = name::registrable(&domain);
             if registrable.is_empty() {
                 continue;
             }
-            let text = first_label(registrable);
-            let word = self.words.strength(text.as_bytes()).is_some();
-            let flags = Flags { common: word, word, ..Flags::default() };
-            let entry = Entry { domains: &[&domain], owner: "you", flags, own: true };
-            self.add(text, &entry);
+            let domains = [&*domain];
+            let entry = |text: &str, own| {
+                let word = self.words.strength(text.as_bytes()).is_some();
+                let flags = Flags { common: word, word, ..Flags::default() };
+                let typos_asked = own && asked.contains(&domain);
+                Entry { domains: &domains, owner: "you", flags, own, typos_asked }
+            };
+            let (text, host) = (first_label(registrable), first_label(&domain));
+            let (whole, below) = (entry(text, true), entry(host, false));
+            self.add(text, &whole);
             if domain != registrable {
-                self.add(first_label(&domain), &entry);
+                self.add(host, &below);
             }
             self.count += 1;
+        }
+        self.add_unhyphenated();
+    }
+
+    /// Adds own labels without their hyphens, but for those that are a word then.
+    fn add_unhyphenated(&mut self) {
+        for at in 0..self.labels.len() {
+            let label = &self.labels[at];
+            let text = label.text.replace('.', "");
+            let is_word = || self.words.strength(text.as_bytes()).is_some();
+            if !label.has_own_hyphens() || self.by_text.contains_key(&*text) || is_word() {
+                continue;
+            }
+            let folded = String::from_utf8_lossy(&fold(text.as_bytes())).into();
+            let label =
+                Label { text: (&*text).into(), folded, unhyphenated: true, ..label.clone() };
+            self.by_text.insert(text.into(), self.labels.len() as u32);
+            self.labels.push(label);
         }
     }
 
@@ -279,7 +340,7 @@ impl<'a> Builder<'a> {
                 hosted: has("hosted"),
                 followed: has("followed"),
             };
-            let entry = Entry { domains: &domains, owner, flags, own: false };
+            let entry = Entry { domains: &domains, owner, flags, own: false, typos_asked: false };
             self.add(text, &entry);
             self.count += domains.len();
         }
@@ -288,10 +349,10 @@ impl<'a> Builder<'a> {
             for domain in domains.split(',').map(name::registrable) {
                 let text = first_label(domain);
                 if text.len() >= 6 && self.words.strength(text.as_bytes()).is_none() {
-                    self.add(
-                        text,
-                        &Entry { domains: &[domain], owner, flags: Flags::default(), own: false },
-                    );
+                    let flags = Flags::default();
+                    let domains = &[domain];
+                    let entry = Entry { domains, owner, flags, own: false, typos_asked: false };
+                    self.add(text, &entry);
                 }
             }
         }
@@ -311,6 +372,7 @@ impl<'a> Builder<'a> {
         };
         let label = &mut self.labels[id as usize];
         label.own |= entry.own;
+        label.unhyphenated = false;
         for &domain in entry.domains {
             let suffix = name::public_suffix(domain);
             if !label.has_suffix(suffix) {
@@ -337,7 +399,9 @@ impl<'a> Builder<'a> {
             suffixes: "".into(),
             flags: entry.flags,
             own: entry.own,
-            typos: text.len() >= 4 && !(entry.own && entry.flags.common),
+            typos: text.len() >= 4 && (entry.typos_asked || !(entry.own && entry.flags.common)),
+            typos_asked: entry.typos_asked,
+            unhyphenated: false,
         });
         self.by_text.insert(text.into(), id);
         id
@@ -375,7 +439,14 @@ impl<'a> Builder<'a> {
             if text.len() >= 2 {
                 folds.push((hash(folded), id));
             }
-            if label.typos && !label.text.contains('.') {
+            let has_hyphens = label.text.contains('.');
+            // A slip beside a hyphen left out is one slip in many letters, and looked for where there are few labels.
+            let near = if label.unhyphenated {
+                few && text.len() >= UNHYPHENATED_SLIP_MIN
+            } else {
+                label.own || !has_hyphens
+            };
+            if label.typos && near {
                 if few || !label.own {
                     super::far_slip::keys(folded, id, &mut far);
                 }
@@ -388,14 +459,25 @@ impl<'a> Builder<'a> {
             }
         }
         let joined = (0..).zip(&self.domains).map(|(id, it)| (hash(it.text.as_bytes()), id));
+        let plain = self.labels.iter().filter(|it| !it.text.contains('.'));
+        let hyphened = self.labels.iter().filter(|it| it.has_own_hyphens());
+        let ends = hyphened.clone().flat_map(|it| {
+            let tokens = [it.text.split('.').next(), it.text.split('.').next_back()];
+            tokens.into_iter().flatten().map(|it| (hash(it.as_bytes()), 0))
+        });
+        let tokens = hyphened.clone().map(|it| it.text.split('.').count());
         Protected {
             exact: Table::new(exact),
             folds: Table::new(folds),
             deletions: Table::new(deletions),
             far: Table::new(far),
             joined: Table::new(joined.collect()),
-            starts: Starts::new(self.labels.iter().map(|it| it.text.as_bytes())),
-            fold_starts: Starts::new(self.labels.iter().map(|it| it.folded.as_bytes())),
+            starts: Starts::new(plain.clone().map(|it| it.text.as_bytes())),
+            fold_starts: Starts::new(plain.map(|it| it.folded.as_bytes())),
+            hyphen_ends: Table::new(ends.collect()),
+            hyphen_tokens: tokens.max().unwrap_or(0),
+            hyphen_starts: Starts::new(hyphened.map(|it| it.text.as_bytes())),
+            has_short_own: self.labels.iter().any(|it| it.own && it.len() < INSIDE_MIN),
             owned: Texts::new(self.owned.iter().map(|(it, owner)| (it.as_str(), *owner))),
             labels: self.labels,
             domains: self.domains,
@@ -422,7 +504,7 @@ mod tests {
     fn protected(own: &[&str]) -> Protected {
         let (glyphs, words) = (Glyphs::parse(data::HOMOGLYPHS), Words::builtin());
         let mut builder = Builder::new(&glyphs, &words);
-        builder.add_own(&own.iter().map(|&it| it.to_owned()).collect::<Vec<_>>());
+        builder.add_own(&own.iter().map(|&it| it.to_owned()).collect::<Vec<_>>(), &[]);
         builder.add_builtin();
         builder.build()
     }

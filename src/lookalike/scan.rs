@@ -6,16 +6,16 @@ use super::{
     Knowledge, combo, context, embedding,
     evidence::{Detail, Evidence, Feature, Features, List},
     far_slip, homograph, hyphen,
-    protect::INSIDE_MIN,
+    protect::{INSIDE_MIN, Label},
     subdomain, tenant_brand, tld_swap, typo,
-    view::{Cut, Span, View},
+    view::{Cut, Span, Token, View},
 };
 
 /// Most labels that are weighed inside tokens of one name; a name that holds more is made of nothing else.
 const INSIDE_CHECKS_MAX: usize = 8;
 /// Shortest token that is looked up among folded labels, and longest that a slip is looked for.
 const FOLD_MIN: usize = 4;
-const SLIP_MIN: usize = 4;
+const SLIP_MIN: usize = 3;
 const SLIP_MAX: usize = 32;
 
 /// One name under the eyes of every technique.
@@ -69,7 +69,7 @@ impl Scan<'_> {
         let mut matched = 0;
         for (at, token) in self.view.tokens().iter().enumerate().rev() {
             let span = token.span;
-            if span.len() < 3 && !self.view.has_idn() {
+            if span.len() < 3 && !self.view.has_idn() && !self.may_be_short_own(token) {
                 continue;
             }
             if found.as_slice().iter().any(|it| it.span.contains(span)) {
@@ -83,11 +83,24 @@ impl Scan<'_> {
                     self.exact(label, span, found);
                     true
                 }
-                None => self.folded_token(span, found) || self.slipped_token(span, found),
+                None => self.folded_token(span, found) || self.slipped_token(span, false, found),
             };
             matched |= u128::from(hit) << at;
         }
         matched
+    }
+
+    /// Whether a token of two letters is worth a look: an own label may be as short where it is registered.
+    fn may_be_short_own(&self, token: &Token) -> bool {
+        self.know.protected.has_short_own && self.view.is_registered(token.label.into())
+    }
+
+    /// A run of tokens that is an own label with hyphens but for letters that look alike or a slip.
+    pub(super) fn near_run(&self, span: Span, may_slip: bool, found: &mut List) {
+        if found.as_slice().iter().all(|it| !it.span.overlaps(span)) {
+            let _ = self.folded_token(span, found)
+                || (may_slip && self.slipped_token(span, true, found));
+        }
     }
 
     /// A place that holds exactly a protected label.
@@ -102,7 +115,11 @@ impl Scan<'_> {
             self.push(Technique::Homograph, label, span, Detail::None, &[feature], found);
             return;
         }
+        let unhyphenated = self.know.protected.label(label).unhyphenated;
         let (technique, feature) = match place {
+            Place::Whole if self.cut.platform.is_none() && unhyphenated => {
+                (Technique::Hyphen, Feature::HyphenLess)
+            }
             Place::Whole if self.cut.platform.is_none() => (Technique::TldSwap, tld_swap::FEATURE),
             Place::Whole | Place::Token | Place::Inside if self.cut.platform.is_some() => {
                 (Technique::TenantBrand, tenant_brand::feature(place))
@@ -172,8 +189,8 @@ impl Scan<'_> {
         false
     }
 
-    /// A token one slip away from a protected label.
-    fn slipped_token(&self, span: Span, found: &mut List) -> bool {
+    /// A token one slip away from a protected label, or a run of them from one that has hyphens.
+    fn slipped_token(&self, span: Span, is_run: bool, found: &mut List) -> bool {
         if !(SLIP_MIN..=SLIP_MAX).contains(&span.len()) {
             return false;
         }
@@ -185,6 +202,9 @@ impl Scan<'_> {
         for hash in whole.chain(gaps) {
             for id in self.know.protected.deletions(hash) {
                 let label = self.know.protected.label(id);
+                if is_run && !hyphen::is_near(self, span, label) {
+                    continue;
+                }
                 let Some(slip) = typo::slip(text, label.text.as_bytes()) else { continue };
                 if let Some((technique, features)) = typo::judge(self, slip, id, span) {
                     let detail = Detail::Slip(slip);
@@ -193,7 +213,8 @@ impl Scan<'_> {
                 }
             }
         }
-        match far_slip::find(self, span) {
+        let far = far_slip::find(self, span);
+        match far.filter(|it| !is_run || hyphen::is_near(self, span, self.label(it))) {
             Some(evidence) => {
                 found.push(evidence);
                 true
@@ -208,6 +229,9 @@ impl Scan<'_> {
         for (at, token) in self.view.tokens().iter().enumerate().rev() {
             if matched >> at & 1 == 1 || token.span.len() <= INSIDE_MIN {
                 continue;
+            }
+            if self.know.protected.has_short_own {
+                self.short_own(token.span, found);
             }
             let mut start = token.span.start();
             while start + INSIDE_MIN <= token.span.end() {
@@ -225,6 +249,19 @@ impl Scan<'_> {
                 } else {
                     start += 1;
                 }
+            }
+        }
+    }
+
+    /// An own label of three letters at an end of a token, beside a keyword: `abclogin`.
+    fn short_own(&self, token: Span, found: &mut List) {
+        let ends = [token.start(), token.end() - (INSIDE_MIN - 1)];
+        for span in ends.map(|start| Span::new(start, start + INSIDE_MIN - 1)) {
+            let exact = self.know.protected.exact(self.view.hash(span), self.view.bytes(span));
+            if let Some(label) = exact.filter(|&it| self.know.protected.label(it).own)
+                && combo::may_stand_inside(self, label, token, span)
+            {
+                self.exact(label, span, found);
             }
         }
     }
@@ -266,6 +303,18 @@ impl Scan<'_> {
                 }
             }
         }
+    }
+
+    fn label(&self, evidence: &Evidence) -> &Label {
+        self.know.protected.label(evidence.label)
+    }
+
+    /// The token that a span stands in, or the run of them that it covers.
+    pub(super) fn tokens_of(&self, span: Span) -> Span {
+        let mut tokens = self.view.tokens().iter().map(|it| it.span).filter(|it| it.overlaps(span));
+        let Some(first) = tokens.next() else { return span };
+        let last = tokens.next_back().unwrap_or(first);
+        Span { start: first.start.min(span.start), end: last.end.max(span.end) }
     }
 
     /// Adds evidence with these features.

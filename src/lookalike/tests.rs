@@ -91,6 +91,190 @@ fn names_that_must_be_found() {
     }
 }
 
+/// Judges names where one domain is the operator's own, and tells which are not found as expected: by this technique, or not at
+/// all.
+#[track_caller]
+fn check_own(domain: &str, typos: bool, cases: &[(&str, Option<Technique>)]) {
+    let domains = vec![domain.to_owned()];
+    let typos = if typos { domains.clone() } else { Vec::new() };
+    let engine = Engine::new(&Config { domains, typos, ..Config::default() });
+    let mut wrong = Vec::new();
+    for &(name, expected) in cases {
+        let mut found = Vec::new();
+        let score = engine.judge(&Host::new(name), &mut found);
+        let first = found.first().filter(|it| score >= 50 && it.target == domain);
+        let told = if score >= 50 { found.first().map(|it| it.technique) } else { None };
+        if first.map(|it| it.technique) != expected || told != expected {
+            let points = engine.explain(&Host::new(name));
+            wrong.push(format!("{name}, {expected:?}: {score} {found:?} {points:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "with {domain}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_own_domain_is_protected_by_every_technique() {
+    use Technique::*;
+    check_own(
+        "contoso-widgets.com",
+        false,
+        &[
+            ("contoso-widgest.com", Some(Typo)),
+            ("contoso-wigets.com", Some(Typo)),
+            ("contoso-widgetts.com", Some(Typo)),
+            ("contoso-wudgets.com", Some(Typo)),
+            ("cotnoso-widgets.com", Some(Typo)),
+            ("contoso-widgest-login.com", Some(Typo)),
+            ("contosowidgest.com", Some(Typo)),
+            ("contoso-wadgets.com", Some(Typo)),
+            ("contoso-widget.com", Some(Plural)),
+            ("contoso-wydgets.com", Some(Typo)),
+            ("contoso-gidgets.net", Some(Bitsquat)),
+            ("contosowidgets.com", Some(Hyphen)),
+            ("con-tosowidgets.com", Some(Hyphen)),
+            ("con-toso-widgets.com", Some(Hyphen)),
+            ("contosowidgets-login.com", Some(Combo)),
+            ("contoso-widgets-login.com", Some(Combo)),
+            ("login-contoso-widgets.com", Some(Combo)),
+            ("contoso-widgetslogin.com", Some(Combo)),
+            ("contosowidgetslogin.com", Some(Combo)),
+            ("my-contoso-widgets-shop.net", Some(Combo)),
+            ("contoso-widgets.net", Some(TldSwap)),
+            ("contoso-widgets.co", Some(TldSwap)),
+            ("contoso-widgets.de", Some(TldSwap)),
+            ("contoso-widgets.co.uk", Some(TldSwap)),
+            ("contoso-widgets.top", Some(TldSwap)),
+            ("wwwcontoso-widgets.com", Some(Doppelganger)),
+            ("mailcontosowidgets.com", Some(Doppelganger)),
+            ("contoso-widgets.com.evil.top", Some(Embedding)),
+            ("contoso-widgets-com.evil.top", Some(Embedding)),
+            ("contoso-widgetscom.top", Some(Embedding)),
+            ("c0ntoso-widgets.com", Some(Homograph)),
+            ("contoso-vvidgets.com", Some(Homograph)),
+            ("xn--contso-widgets-yzl.com", Some(Homograph)),
+            ("contoso-widgets.account-check.top", Some(Subdomain)),
+        ],
+    );
+    check_own(
+        "acmewidgetry.com",
+        false,
+        &[
+            ("acmewidgetry.co", Some(TldSwap)),
+            ("acmewidgetry.de", Some(TldSwap)),
+            ("acmewidgetry.co.uk", Some(TldSwap)),
+            ("acmewidgetry.io", Some(TldSwap)),
+            ("acmewidgetyr.com", Some(Typo)),
+            ("acmewidgetry-login.com", Some(Combo)),
+            ("acmewidgetrys.com", Some(Plural)),
+        ],
+    );
+}
+
+#[test]
+fn a_short_own_label_or_a_word_is_protected_by_some() {
+    use Technique::*;
+    check_own(
+        "nova.com",
+        false,
+        &[
+            ("novalogin.com", Some(Combo)),
+            ("nova-login.com", Some(Combo)),
+            ("nova-shop.com", Some(Combo)),
+            ("secure-nova.net", Some(Combo)),
+            ("nova.net", Some(TldSwap)),
+            ("nova.de", Some(TldSwap)),
+            ("nova.top", Some(TldSwap)),
+            ("nova.com.evil.top", Some(Embedding)),
+            ("nova.com-track.top", Some(Embedding)),
+            ("n0va.com", Some(Homograph)),
+            ("xn--nva-sed.com", Some(Homograph)),
+            ("nvoa.com", None),
+            ("novva.com", None),
+            ("novartis.com", None),
+            ("supernova.com", None),
+            ("casanova.com", None),
+            ("nova-scotia.com", None),
+            ("bossanova-login.com", None),
+            ("nova.garden.example", None),
+            ("innovalogin.com", None),
+        ],
+    );
+    check_own(
+        "harbor.com",
+        false,
+        &[
+            ("harbor-login.com", Some(Combo)),
+            ("harborlogin.com", Some(Combo)),
+            ("harbor.net", Some(TldSwap)),
+            ("harbor.com.evil.top", Some(Embedding)),
+            ("harb0r.com", Some(Homograph)),
+            ("harbour.com", None),
+            ("harbro.com", None),
+            ("pearlharbor.com", None),
+        ],
+    );
+    check_own(
+        "qzx.com",
+        false,
+        &[
+            ("qzx-login.com", Some(Combo)),
+            ("qzxlogin.com", Some(Combo)),
+            ("qzx-shop.com", Some(Combo)),
+            ("qzx.net", Some(TldSwap)),
+            ("qzx.com.evil.top", Some(Embedding)),
+            ("qzxy.com", None),
+            ("aqzx.com", None),
+        ],
+    );
+    check_own(
+        "q7.com",
+        false,
+        &[("q7.net", Some(TldSwap)), ("q7-login.com", Some(Combo)), ("q7.garden.example", None)],
+    );
+}
+
+#[test]
+fn typos_of_a_short_own_label_are_found_where_asked_for() {
+    check_own(
+        "nova.com",
+        true,
+        &[
+            ("nvoa.com", Some(Technique::Typo)),
+            ("novva.com", Some(Technique::Typo)),
+            ("nva.com", Some(Technique::Typo)),
+            ("nava.com", Some(Technique::Typo)),
+            ("note.com", None),
+        ],
+    );
+    check_own("harbor.com", true, &[("harbro.com", Some(Technique::Typo)), ("harbour.com", None)]);
+}
+
+#[test]
+fn neighbours_of_own_domains_stay_silent() {
+    check_own(
+        "contoso-widgets.com",
+        false,
+        &[
+            ("contoso-gadgets.com", None),
+            ("widgets.com", None),
+            ("my-widgets.com", None),
+            ("contoso.org", None),
+        ],
+    );
+    check_own(
+        "blue-house.com",
+        false,
+        &[
+            ("blue-mouse.com", None),
+            ("blue-horse.com", None),
+            ("bluemouse.com", None),
+            ("house-blue.com", None),
+        ],
+    );
+    check_own("note-book.com", false, &[("notebook.com", None)]);
+    check_own("acmewidgetry.com", false, &[("acme.com", None)]);
+}
+
 #[test]
 fn owners_are_told() {
     let owner = |name: &'static str| ENGINE.owner_of(&Host::new(name));

@@ -97,7 +97,8 @@ pub(super) fn judge(
     }
     let meant = scan.know.protected.label(label);
     // Four letters are too few, unless the official suffix follows: `aeom.co.jp.evil.example`.
-    if meant.len() < 5 && !meant.is_followed(&scan.view.text()[span.end()..]) {
+    let followed = || span.len() >= 4 && meant.is_followed(&scan.view.text()[span.end()..]);
+    if meant.len() < 5 && !meant.typos_asked && !followed() {
         return None;
     }
     // `static` is a word, not `gstatic` without its first letter.
@@ -174,7 +175,9 @@ pub(super) fn is_near(a: u8, b: u8) -> bool {
 impl Slip {
     /// What happened, in words that follow the name.
     pub(super) fn words(&self) -> String {
-        let (typed, meant) = (char::from(self.typed), char::from(self.meant));
+        // Separators are dots in a view.
+        let shown = |it| char::from(if it == b'.' { b'-' } else { it });
+        let (typed, meant) = (shown(self.typed), shown(self.meant));
         match self.kind {
             SlipKind::Omission => format!("`{typed}` is missing"),
             SlipKind::Insertion => format!("`{typed}` is one letter too many"),

@@ -78,6 +78,14 @@ impl Told<'_> {
                     "{name} is {count} away from `{target}`, letters that look alike not counted: `{matched}`"
                 )
             }
+            (Technique::Hyphen, _) if self.know.protected.label(evidence.label).unhyphenated => {
+                let how = if matched.contains('-') {
+                    "with other hyphens than"
+                } else {
+                    "without the hyphens of"
+                };
+                format!("{name} writes `{matched}` {how} `{target}`")
+            }
             (Technique::Hyphen, _) => {
                 format!("{name} writes `{matched}` with hyphens that `{target}` does not have")
             }

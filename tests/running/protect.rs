@@ -18,6 +18,68 @@ fn proposals_are_a_configuration() {
     assert!(checked.stdout.contains(expected), "{checked:?}");
 }
 
+/// Names are judged as a configuration says, one a line; the technique and target of the first reason.
+fn judged(data: &Data, names: &[&str]) -> Vec<(String, String)> {
+    let config = data.config().display().to_string();
+    let args = [&["check", "--json", "--config", &config], names].concat();
+    let done = squint(&args, "");
+    let text = |it: &serde_json::Value| it.as_str().unwrap_or("").to_owned();
+    let line = |it: &str| {
+        let found: serde_json::Value = serde_json::from_str(it).unwrap();
+        let first = &found["reasons"][0];
+        (text(&first["technique"]), text(&first["target"]))
+    };
+    done.stdout.lines().map(line).collect()
+}
+
+#[test]
+fn own_domains_are_protected_as_configured() {
+    let data = Data::new();
+    let check = |config: &str, cases: &[(&str, &str, &str)]| {
+        data.write_config(config);
+        let names: Vec<&str> = cases.iter().map(|it| it.0).collect();
+        let got = judged(&data, &names);
+        for ((name, technique, target), got) in cases.iter().zip(got) {
+            assert_eq!((&*got.0, &*got.1), (*technique, *target), "{name}");
+        }
+    };
+    let own = "contoso-widgets.com";
+    check(
+        "[protect]\ndomains = [\"contoso-widgets.com\", \"nova.com\", \"acmewidgetry.com\"]\n",
+        &[
+            ("contoso-widgest.com", "typo", own),
+            ("contosowidgets.com", "hyphen", own),
+            ("con-tosowidgets.com", "hyphen", own),
+            ("contosowidgets-login.com", "combo", own),
+            ("contoso-widgets.co.uk", "tld-swap", own),
+            ("wwwcontoso-widgets.com", "doppelganger", own),
+            ("novalogin.com", "combo", "nova.com"),
+            ("nova-shop.com", "combo", "nova.com"),
+            ("nova.net", "tld-swap", "nova.com"),
+            ("acmewidgetry.co", "tld-swap", "acmewidgetry.com"),
+            ("nvoa.com", "", ""),
+            ("novartis.com", "", ""),
+            ("supernova.com", "", ""),
+            ("www.contoso-widgets.com", "", ""),
+        ],
+    );
+    check(
+        "[protect]\ndomains = [\"nova.com\"]\ntypos = [\"nova.com\"]\n",
+        &[("nvoa.com", "typo", "nova.com"), ("novartis.com", "", "")],
+    );
+}
+
+#[test]
+fn typos_are_asked_for_of_protected_domains() {
+    let data = Data::new();
+    data.write_config("[protect]\ntypos = [\"nova.com\"]\n");
+    let done = squint(&["config", "check", data.config().to_str().unwrap()], "");
+    assert_eq!(done.code, Some(2), "{done:?}");
+    for expected in ["config.toml:2:10: protect.typos", "none of your `domains`", "hint: add it"] {
+        assert!(done.stderr.contains(expected), "`{expected}` is missing\n{}", done.stderr);
+    }
+}
+
 #[test]
 fn nothing_is_proposed_without_evidence() {
     let done = squint(&["protect", "suggest"], "www.wikipedia.org\nwww.our-widgets.net\n");
