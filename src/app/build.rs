@@ -46,6 +46,7 @@ pub fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Con
         owned: texts(&config.protect.owned),
         brands: config.protect.brands,
         known_good: config.lookalike.known_good,
+        sites: Arc::clone(&config.lookalike.known_good_sites),
         // Names under a route are the operator's own, as those under a search domain are.
         search_domains: search_domains
             .into_iter()

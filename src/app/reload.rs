@@ -195,6 +195,7 @@ pub(super) fn watch_config(options: &Options) -> Watched {
 /// Watches the files that it names as well; before they are read.
 pub(super) fn watch_files(watched: &mut Watched, config: &Config) {
     watched.add(config.lists.iter().map(|it| it.path.clone()));
+    watched.add(config.lookalike.known_good_files.iter().cloned());
     if let Some(CertificateSource::Files { certificate, key }) = config.tls.source() {
         watched.add([certificate, key]);
     }

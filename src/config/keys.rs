@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -279,11 +280,23 @@ pub struct Lookalike {
     pub block: u8,
     /// Whether well-known domains are never judged look-alikes.
     pub known_good: bool,
+    /// Files with more such domains, absolute or seen from the working folder.
+    pub known_good_files: Vec<PathBuf>,
+    /// What they hold, once they are read.
+    #[serde(skip)]
+    pub known_good_sites: Arc<[String]>,
 }
 
 impl Default for Lookalike {
     fn default() -> Self {
-        Self { mode: Mode::Monitor, log: 50, block: 80, known_good: true }
+        Self {
+            mode: Mode::Monitor,
+            log: 50,
+            block: 80,
+            known_good: true,
+            known_good_files: Vec::new(),
+            known_good_sites: Arc::default(),
+        }
     }
 }
 

@@ -37,6 +37,9 @@ pub(super) fn take_paths_from(config: &mut Config, folder: &Path) {
     for list in &mut config.lists {
         list.path = folder.join(&list.path);
     }
+    for path in &mut config.lookalike.known_good_files {
+        *path = folder.join(&path);
+    }
     let tls = &mut config.tls;
     let anchors = &mut config.dnssec.trust_anchors;
     for path in [&mut tls.certificate, &mut tls.key, &mut config.upstream.ca, anchors] {
@@ -85,6 +88,9 @@ pub(super) fn unreadable_files(config: &Config, document: &Document<'_>) -> Vec<
     };
     for (at, list) in config.lists.iter().enumerate() {
         look(&list.path, &[Key("list"), At(at), Key("path")]);
+    }
+    for (at, path) in config.lookalike.known_good_files.iter().enumerate() {
+        look(path, &[Key("lookalike"), Key("known_good_files"), At(at)]);
     }
     for (section, key, path) in [
         ("tls", "certificate", &config.tls.certificate),

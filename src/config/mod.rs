@@ -10,6 +10,7 @@ mod keys;
 mod locate;
 mod meaning;
 mod problem;
+mod sites;
 mod value;
 mod wording;
 
@@ -30,23 +31,26 @@ use document::Document;
 /// Largest configuration file, in octets.
 pub const FILE_LEN_MAX: u64 = 4 << 20;
 
-/// Reads a configuration file and looks whether the files it names can be read.
+/// Reads a configuration file and the lists of well-known sites that it names, and looks whether other files it names can be
+/// read.
 ///
 /// Their paths are taken from the file's own folder.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let text = read(path).map_err(|message| ConfigErrors::of_file(path, message))?;
-    let (config, problems) = understand(&text, path, meaning::unreadable_files);
+    let (mut config, mut problems) = understand(&text, path, meaning::unreadable_files);
+    problems.extend(sites::read(&mut config));
     finish(config, problems)
 }
 
 /// Reads a configuration file as [`load`] does, and warns of protected domains that resemble many sites in wide use.
 pub fn check(path: &Path) -> Result<Config, ConfigErrors> {
     let text = read(path).map_err(|message| ConfigErrors::of_file(path, message))?;
-    let (config, problems) = understand(&text, path, |config, document| {
+    let (mut config, mut problems) = understand(&text, path, |config, document| {
         let mut told = meaning::unreadable_files(config, document);
         told.extend(meaning::wide_domains(config, document, FLAGGED_MAX));
         told
     });
+    problems.extend(sites::read(&mut config));
     finish(config, problems)
 }
 

@@ -52,6 +52,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// A whole line of a file, blanks around it left out; `number` from 1.
+    pub(super) fn of_line(number: u32, text: &str) -> Self {
+        let start = text.len() - text.trim_start().len();
+        Self { line: number as usize, ..Self::new(text, start..text.trim_end().len().max(start)) }
+    }
+
     /// The place of a span of octets; what reaches beyond its first line is left out.
     pub(super) fn new(text: &str, span: std::ops::Range<usize>) -> Self {
         let start = floor(text, span.start);

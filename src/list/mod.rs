@@ -30,7 +30,35 @@ use crate::{
     verdict::{Action, Mode},
 };
 use build::Hashing;
+use line::Item;
 use table::Table;
+
+/// Reads the names of a file in any form that lists take: `each` gets the number of the line, the line, and a name in wire
+/// form or why there is none. Names that hosts files carry for their own machine are left out.
+///
+/// `each` breaks the reading off with an error.
+pub fn each_name<E: From<io::Error>>(
+    file: impl io::Read,
+    mut each: impl FnMut(u32, &[u8], Result<&[u8], JunkReason>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut number = 0_u32;
+    lines::each_line(file, |text| {
+        number = number.saturating_add(1);
+        let Some(text) = text else { return each(number, b"", Err(JunkReason::LineTooLong)) };
+        let mut result = Ok(());
+        line::read(text, |item| {
+            let name = match item {
+                Item::Entry(wire) => Ok(wire),
+                Item::Junk(reason) => Err(reason),
+                Item::Own => return,
+            };
+            if result.is_ok() {
+                result = each(number, text, name);
+            }
+        });
+        result
+    })
+}
 
 /// Most lists in one index.
 pub const LISTS_MAX: usize = 1000;

@@ -15,11 +15,13 @@ pub(super) struct Known {
     listed: u32,
     names: Vec<&'static str>,
     folds: Table,
+    /// The operator's own list.
+    own: Texts,
 }
 
 impl Known {
-    /// Reads the list.
-    pub(super) fn builtin() -> Self {
+    /// Reads the built-in list; `own` are the operator's sites besides.
+    pub(super) fn new(own: &[String]) -> Self {
         let mut names: Vec<&'static str> = data::lines(data::KNOWN_GOOD).map(str::trim).collect();
         let listed = names.len() as u32;
         names.extend(data::rows(data::OWNERS).map(|[_, domain]| name::registrable(domain)));
@@ -28,12 +30,18 @@ impl Known {
         }
         let folds = (0..).zip(&names).map(|(id, it)| (folded_hash(it), id)).collect();
         let sites = Texts::new((0..).zip(&names).map(|(id, it)| (*it, id)));
-        Self { sites, listed, names, folds: Table::new(folds) }
+        let own = Texts::new(own.iter().map(|it| (&**it, 0)));
+        Self { sites, listed, names, folds: Table::new(folds), own }
     }
 
     /// Whether a registrable domain is one of them.
     pub(super) fn has(&self, registrable: &str) -> bool {
-        self.sites.get(registrable).is_some_and(|id| id < self.listed)
+        self.sites.get(registrable).is_some_and(|id| id < self.listed) || self.is_own(registrable)
+    }
+
+    /// Whether the operator's own list has it.
+    pub(super) fn is_own(&self, registrable: &str) -> bool {
+        self.own.get(registrable).is_some()
     }
 
     /// The sites whose name may fold to what hashes so: folded label, a dot, suffix.
@@ -64,7 +72,9 @@ mod tests {
 
     #[test]
     fn sites_are_found_by_name_and_fold() {
-        let known = Known::builtin();
+        let known = Known::new(&["my-partner.example".to_owned()]);
+        assert!(known.has("my-partner.example") && known.is_own("my-partner.example"));
+        assert!(!known.is_own("wikipedia.org"));
         assert!(known.has("wikipedia.org"));
         assert!(!known.has("wikipedia.top"));
         let key = [fold(b"wikipedia").as_slice(), b".org"].concat();

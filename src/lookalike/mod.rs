@@ -53,6 +53,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 pub use ask::{known_good, official_domains, words};
 
 use crate::{
@@ -93,6 +95,8 @@ pub struct Config {
     pub brands: bool,
     /// Whether the built-in well-known sites are passed over.
     pub known_good: bool,
+    /// Further well-known sites, as registrable domains: never look-alikes, whatever `known_good` says.
+    pub sites: Arc<[String]>,
     /// Suffixes that hosts append to names that do not resolve.
     pub search_domains: Vec<String>,
 }
@@ -105,6 +109,7 @@ impl Default for Config {
             owned: Vec::new(),
             brands: true,
             known_good: true,
+            sites: Arc::default(),
             search_domains: Vec::new(),
         }
     }
@@ -151,7 +156,7 @@ impl Engine {
             glyphs,
             words,
             protected,
-            known: Known::builtin(),
+            known: Known::new(&config.sites),
             guards: Guards::new(&own, &config.search_domains),
             risky: Texts::new(risky),
             weights: Weights::builtin(),
@@ -259,8 +264,9 @@ impl Engine {
         if cut.platform == Some(Class::SimulatedPhishing) {
             return None;
         }
-        let owned = cut.platform.is_none() && self.know.protected.owner(cut.site).is_some();
-        if owned {
+        let owned =
+            self.know.protected.owner(cut.site).is_some() || self.know.known.is_own(cut.site);
+        if cut.platform.is_none() && owned {
             return None;
         }
         let is_ascii = !host.name.contains("xn--");
@@ -303,6 +309,7 @@ impl Engine {
     fn odd<'a>(&self, host: &Host<'a>) -> Option<(&'a str, mixed_script::Oddity)> {
         let odd = mixed_script::of_name(host.name, host.suffix)?;
         let known = self.know.protected.owner(host.registrable).is_some()
+            || self.know.known.is_own(host.registrable)
             || (self.skip_known && self.know.known.has(host.registrable));
         (!known).then_some(odd)
     }

@@ -39,6 +39,25 @@ fn errors_show_their_place() {
 }
 
 #[test]
+fn lines_that_name_no_site_are_shown() {
+    let data = Data::new();
+    data.write("good.txt", "partner.example\n\nwww.partner.example\n");
+    data.write_config("[lookalike]\nknown_good_files = [\"good.txt\"]\n");
+    let config = data.config().display().to_string();
+    let done = squint(&["config", "check", &config], "");
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for expected in ["warning", "good.txt:3:1: lookalike.known_good_files", "`partner.example`"] {
+        assert!(done.stdout.contains(expected), "`{expected}` is missing\n{}", done.stdout);
+    }
+    data.write_config("[lookalike]\nknown_good_files = [\"good.txt\", \"missing.txt\"]\n");
+    let done = squint(&["config", "check", &config], "");
+    assert_eq!(done.code, Some(2), "{done:?}");
+    for expected in ["config.toml:2:33", "missing.txt", "cannot be read"] {
+        assert!(done.stderr.contains(expected), "`{expected}` is missing\n{}", done.stderr);
+    }
+}
+
+#[test]
 fn only_differences_are_shown() {
     let (_, done) = check_text("[sinkhole]\nttl_secs = 77\n[lookalike]\nmode = \"monitor\"\n");
     assert_eq!(done.code, Some(0), "{done:?}");

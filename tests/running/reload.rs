@@ -48,6 +48,19 @@ fn a_changed_list_takes_effect_on_cached_answers() {
 }
 
 #[test]
+fn a_changed_file_of_well_known_sites_takes_effect() {
+    let knot = Knot::start();
+    let data = Data::new();
+    data.write("good.txt", "partner.example\n");
+    data.write_config("[lookalike]\nmode = \"enforce\"\nknown_good_files = [\"good.txt\"]\n");
+    let squint = Squint::start_in(data, knot.address);
+    assert!(is_enforced(&squint));
+    squint.data.write("good.txt", "partner.example\nrnicrosoft.com\nno site\n");
+    wait_until("the new file is in effect", || !is_enforced(&squint));
+    wait_until("the bad line is told", || squint.process.stderr().contains("good.txt:3:1"));
+}
+
+#[test]
 fn a_hangup_reloads() {
     let knot = Knot::start();
     let squint = start(&knot);
