@@ -6,7 +6,7 @@ use squint::{
     dns::{Client, Facts, Rcode, Transport},
     event::{Config, Formatter, Now, Record, start},
     name::Name,
-    verdict::{Action, Finding, Mode, Reason, Source, Technique, Verdict},
+    verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
 };
 use std::{hint::black_box, net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -47,6 +47,7 @@ fn lookalike() -> Verdict {
                 target: "microsoft.com".to_owned(),
                 matched: "rnicrosoft".to_owned(),
                 score: 91,
+                shares: Shares::NONE,
                 why: "`rnicrosoft.com` reads as `microsoft.com`: `rn` for m".to_owned(),
                 attack: &["T1583.001", "T1566.002"],
             },

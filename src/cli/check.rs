@@ -160,6 +160,10 @@ impl<W: Write> Run<'_, W> {
         for reason in &verdict.reasons {
             let note = if reason.overridden { " (overridden)" } else { "" };
             writeln!(self.out, "    {}{note}", reason.finding.why)?;
+            let sum = reason.finding.sum();
+            if !sum.is_empty() {
+                writeln!(self.out, "    {faint}{sum}{faint:#}")?;
+            }
             let line = policy::silence(reason, host);
             if !line.is_empty() && !reason.overridden {
                 let line = line.replace('\n', "\n                ");

@@ -174,7 +174,8 @@ features! {
     Script = "script",
 }
 
-const _: () = assert!(Feature::ALL.len() <= 128, "features are bits of a u128");
+const _: () =
+    assert!(Feature::ALL.len() < 128, "features are bits of a u128, and one is left for the start");
 
 /// A set of features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -201,6 +202,11 @@ impl Features {
     /// Whether the set holds a feature.
     pub(super) const fn has(self, feature: Feature) -> bool {
         self.0 >> feature as u8 & 1 == 1
+    }
+
+    /// The features as bits, the first one's being the lowest.
+    pub(super) const fn bits(self) -> u128 {
+        self.0
     }
 
     /// The features, in the order of the table.

@@ -129,7 +129,7 @@ struct Knowledge {
     known: Known,
     guards: Guards,
     risky: Texts,
-    weights: Weights,
+    weights: &'static Weights,
 }
 
 impl Knowledge {
@@ -297,9 +297,10 @@ impl Engine {
         let first = out.len();
         let mut score = cut.map_or(0, |cut| self.tell(host, cut, view, &mut found, out));
         if let Some((label, oddity)) = odd {
-            let share = self.know.weights.score(Features::of(&[Feature::Script]));
+            let (weights, features) = (self.know.weights, Features::of(&[Feature::Script]));
+            let share = weights.score(features);
             score = score.max(share);
-            out.push(why::oddity(host, label, oddity, share));
+            out.push(why::oddity(host, label, oddity, share, weights.shares(features)));
             out[first..].sort_by_key(|it| std::cmp::Reverse(it.score));
         }
         score

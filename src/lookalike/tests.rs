@@ -308,5 +308,8 @@ proptest::proptest! {
         let score = ENGINE.judge(&Host::new(&name), &mut out);
         proptest::prop_assert!(score <= 100);
         proptest::prop_assert!(out.iter().all(|it| it.score <= 100 && !it.why.is_empty()));
+        for it in &out {
+            proptest::prop_assert_eq!(it.shares().map(|it| it.points).sum::<i16>(), i16::from(it.score));
+        }
     }
 }

@@ -3,6 +3,10 @@
 //! The score is additive: a start value and the points of each feature present, cut to 0..=100. 80 means safe to
 //! sinkhole, 50 worth a look. Two independent pieces of evidence are stronger than one.
 
+use std::sync::LazyLock;
+
+use crate::verdict::{Share, Shares};
+
 use super::{
     data,
     evidence::{Evidence, Feature, Features},
@@ -14,12 +18,21 @@ pub(super) struct Weights {
     /// What a second, independent piece of evidence adds.
     also: i16,
     points: [i16; 128],
+    /// Features with their points, and behind them the start, for people.
+    shares: Vec<Share>,
 }
 
+static BUILTIN: LazyLock<Weights> = LazyLock::new(Weights::read);
+
 impl Weights {
+    /// The weights of `weights.tsv`.
+    pub(super) fn builtin() -> &'static Self {
+        &BUILTIN
+    }
+
     /// Reads `weights.tsv`: feature, points, meaning.
-    pub(super) fn builtin() -> Self {
-        let mut weights = Self { start: 0, also: 0, points: [0; 128] };
+    fn read() -> Self {
+        let mut weights = Self { start: 0, also: 0, points: [0; 128], shares: Vec::new() };
         for [word, points, _] in data::rows(data::WEIGHTS) {
             let Ok(points) = points.parse() else { continue };
             match word {
@@ -32,7 +45,15 @@ impl Weights {
                 }
             }
         }
+        let share = |&it: &Feature| Share { name: it.as_str(), points: weights.points(it) };
+        let start = Share { name: "start", points: weights.start };
+        weights.shares = Feature::ALL.iter().map(share).chain([start]).collect();
         weights
+    }
+
+    /// What the score of one piece of evidence is the sum of.
+    pub(super) fn shares(&'static self, features: Features) -> Shares {
+        Shares::new(&self.shares, features.bits() | 1 << Feature::ALL.len())
     }
 
     /// The points of a feature.
@@ -78,7 +99,7 @@ mod tests {
         let mut points = [0; 128];
         points[Feature::Common as usize] = -50;
         points[Feature::EmbedMiddle as usize] = 90;
-        let weights = Weights { start: 20, also: 10, points };
+        let weights = Weights { start: 20, also: 10, points, shares: Vec::new() };
         assert_eq!(weights.score(Features::of(&[Feature::EmbedMiddle])), 100);
         assert_eq!(weights.score(Features::of(&[Feature::EmbedMiddle, Feature::Common])), 60);
         assert_eq!(weights.score(Features::of(&[Feature::Common])), 0);

@@ -2,7 +2,7 @@
 
 use crate::{
     name::{self, Host},
-    verdict::{Finding, Technique},
+    verdict::{Finding, Shares, Technique},
 };
 
 use super::{
@@ -30,6 +30,7 @@ impl Told<'_> {
             technique: evidence.technique,
             matched: self.view.shown(evidence.span).replace('.', "-"),
             score,
+            shares: self.know.weights.shares(evidence.features),
             why: self.sentence(evidence, &target),
             attack: self.attack(evidence),
             target,
@@ -186,12 +187,19 @@ fn shown(host: &Host<'_>) -> String {
 }
 
 /// The finding for a label whose characters are odd.
-pub(super) fn oddity(host: &Host<'_>, label: &str, oddity: Oddity, score: u8) -> Finding {
+pub(super) fn oddity(
+    host: &Host<'_>,
+    label: &str,
+    oddity: Oddity,
+    score: u8,
+    shares: Shares,
+) -> Finding {
     Finding {
         technique: Technique::MixedScript,
         target: String::new(),
         matched: label.to_owned(),
         score,
+        shares,
         why: format!("{} {}", shown(host), oddity.words()),
         attack: &["T1583.001"],
     }

@@ -3,7 +3,7 @@
 use super::{Platforms, ipfs};
 use crate::{
     name::{Class, Host, Hosting, Scope},
-    verdict::{Finding, Technique},
+    verdict::{Finding, Shares, Technique},
 };
 
 /// The finding for a name on a platform; `None` when it stands on none, or is the platform company's own site.
@@ -18,6 +18,7 @@ pub fn finding(host: &Host<'_>) -> Option<Finding> {
         target: hosting.platform.to_owned(),
         matched: matched.to_owned(),
         score: score(hosting.class),
+        shares: Shares::NONE,
         why: sentence(host.name, hosting),
         attack: attack(hosting.class),
     })

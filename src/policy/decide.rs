@@ -5,7 +5,7 @@ use crate::{
     list,
     name::{Class, Host, Name, wire_text},
     platform::Covered,
-    verdict::{Action, Finding, Mode, Reason, Source, Technique, Verdict},
+    verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
 };
 
 /// What one source says of a name.
@@ -159,7 +159,8 @@ fn list_voice(
 }
 
 fn entry(technique: Technique, target: String, host: &Host<'_>, why: String) -> Finding {
-    Finding { technique, target, matched: host.name.to_owned(), score: 0, why, attack: &[] }
+    let (matched, shares) = (host.name.to_owned(), Shares::NONE);
+    Finding { technique, target, matched, score: 0, shares, why, attack: &[] }
 }
 
 fn lookalike(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voice> {

@@ -4,7 +4,7 @@ use super::Findings;
 use crate::{
     lookalike::{self, Engine},
     name::Host,
-    verdict::{Finding, Novelty, Seen, Technique},
+    verdict::{Finding, Novelty, Seen, Shares, Technique},
 };
 
 /// The score of such a finding: worth a look.
@@ -55,6 +55,7 @@ pub(super) fn carried(findings: &Findings, host: &Host<'_>) -> Finding {
         target: carrier.clone(),
         matched: host.name.to_owned(),
         score: 0,
+        shares: Shares::NONE,
         why: format!(
             "only logged: many well-known domains were asked below `{carrier}` within a day, as below a search suffix"
         ),
@@ -71,6 +72,7 @@ fn tenant(host: &Host<'_>, seen: &Seen) -> Option<Finding> {
         target: hosting.platform.to_owned(),
         matched: tenant.to_owned(),
         score: SCORE,
+        shares: Shares::NONE,
         why: format!(
             "`{tenant}` was first asked here today, and by a client that had just asked for a URL shortener: a short link may \
              have led there"
@@ -90,6 +92,7 @@ fn random_label(engine: &Engine, host: &Host<'_>, seen: &Seen) -> Option<Finding
         target: suffix.to_owned(),
         matched: domain.to_owned(),
         score: SCORE,
+        shares: Shares::NONE,
         why: format!(
             "`{domain}` was first asked here today, its letters look random, and names under `.{suffix}` often deceive"
         ),

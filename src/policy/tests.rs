@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     list::{Index, Kind, List},
     platform::Allow,
-    verdict::{Finding, Novelty, Reason, Source, Technique},
+    verdict::{Finding, Novelty, Reason, Shares, Source, Technique},
 };
 
 const LOOKALIKE: &str = "paypal-login.example";
@@ -18,6 +18,7 @@ fn finding(technique: Technique) -> Finding {
         target: "paypal.com".to_owned(),
         matched: "paypal".to_owned(),
         score: 90,
+        shares: Shares::NONE,
         why: "because".to_owned(),
         attack: &["T1583.001"],
     }

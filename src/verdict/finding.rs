@@ -1,5 +1,7 @@
 //! Findings: the evidence that a detector returns, before policy turns it into an action.
 
+use super::Shares;
+
 /// One piece of evidence about a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -11,6 +13,8 @@ pub struct Finding {
     pub matched: String,
     /// This finding's share of the score, 0 to 100; 0 for findings that are no question of degree.
     pub score: u8,
+    /// What the score is the sum of, see [`Finding::shares`].
+    pub shares: Shares,
     /// One sentence for a person.
     pub why: String,
     /// MITRE ATT&CK technique ids.

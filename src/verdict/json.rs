@@ -34,7 +34,7 @@ pub fn write_number(mut number: u64, out: &mut String) {
 }
 
 /// Appends the reasons of a verdict as a JSON array of objects with the fields `source`, `technique`, `target`,
-/// `matched`, `score`, `why`, `overridden` and `attack`.
+/// `matched`, `score`, `shares`, `why`, `overridden` and `attack`.
 pub fn write_reasons(reasons: &[Reason], out: &mut String) {
     out.push('[');
     for (index, reason) in reasons.iter().enumerate() {
@@ -91,7 +91,12 @@ fn write_reason(reason: &Reason, out: &mut String) {
     }
     out.push_str(",\"score\":");
     write_number(finding.score.into(), out);
-    out.push_str(",\"why\":");
+    out.push_str(",\"shares\":{");
+    for (index, share) in finding.shares().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        write!(out, "{comma}\"{}\":{}", share.name, share.points).expect("writing to a String");
+    }
+    out.push_str("},\"why\":");
     write_str(&finding.why, out);
     out.push_str(if reason.overridden { ",\"overridden\":true" } else { ",\"overridden\":false" });
     out.push_str(",\"attack\":[");
@@ -133,7 +138,7 @@ const fn disturbs(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::{Action, Finding, Mode, Source, Technique};
+    use crate::verdict::{Action, Finding, Mode, Share, Shares, Source, Technique};
     use proptest::prelude::*;
 
     #[test]
@@ -174,6 +179,13 @@ mod tests {
                     target: "microsoft.com".to_owned(),
                     matched: "rnicrosoft".to_owned(),
                     score: 91,
+                    shares: Shares::new(
+                        &[
+                            Share { name: "start", points: 28 },
+                            Share { name: "fold-whole", points: 69 },
+                        ],
+                        0b11,
+                    ),
                     why: "`rnicrosoft.com` reads as `microsoft.com`: `rn` for m".to_owned(),
                     attack: &["T1583.001", "T1566.002"],
                 },
@@ -189,7 +201,7 @@ mod tests {
                 r#"{"query":"rnicrosoft.com","unicode":"rnicrosoft.com","registrable":"rnicrosoft.com","#,
                 r#""action":"sinkhole","applied":"log","mode":"monitor","score":91,"platform":"","tenant":"","#,
                 r#""reasons":[{"source":"lookalike","technique":"homograph","target":"microsoft.com","#,
-                r#""matched":"rnicrosoft","score":91,"why":"`rnicrosoft.com` reads as `microsoft.com`: `rn` for m","#,
+                r#""matched":"rnicrosoft","score":91,"shares":{"start":28,"fold-whole":69,"limit":-6},"why":"`rnicrosoft.com` reads as `microsoft.com`: `rn` for m","#,
                 r#""overridden":false,"attack":["T1583.001","T1566.002"]}]}"#,
             )
         );

@@ -3,9 +3,11 @@
 mod finding;
 pub mod json;
 mod seen;
+mod shares;
 
 pub use finding::{Finding, Technique};
 pub use seen::{Novelty, Seen};
+pub use shares::{Share, Shares};
 
 use crate::name::Class;
 use std::{fmt, str};

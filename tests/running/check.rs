@@ -16,8 +16,8 @@ const FIELDS: [&str; 10] = [
     "tenant",
     "reasons",
 ];
-const REASON_FIELDS: [&str; 8] =
-    ["source", "technique", "target", "matched", "score", "why", "overridden", "attack"];
+const REASON_FIELDS: [&str; 9] =
+    ["source", "technique", "target", "matched", "score", "shares", "why", "overridden", "attack"];
 
 /// The one object that `--json` prints for `name`.
 fn verdict(name: &str) -> Value {
@@ -117,6 +117,9 @@ fn a_verdict_has_every_field_in_order() {
             let reason = reason.as_object().unwrap();
             assert_eq!(reason.len(), REASON_FIELDS.len(), "{line}");
             assert!(REASON_FIELDS.iter().all(|&it| !reason[it].is_null()), "{line}");
+            let shares = reason["shares"].as_object().unwrap().values();
+            let sum: i64 = shares.map(|it| it.as_i64().unwrap()).sum();
+            assert_eq!(reason["score"], sum, "{line}");
         }
     }
 }
@@ -172,6 +175,7 @@ fn people_read_why_and_how_to_silence_it() {
     for expected in [
         "would sinkhole rnicrosoft.com",
         "`rnicrosoft.com` reads as `microsoft.com`: `rn` for m",
+        "    100 = fold-whole 69 + start 28 ",
         "to silence: [protect] owned = [\"rnicrosoft.com\"]",
         "to silence: [platform] allow = [\"some-shop.netlify.app\"]",
         "owned by PayPal",

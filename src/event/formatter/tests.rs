@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     dns::{ANSWERS_MAX, Client, Facts, Rcode, Transport},
-    verdict::{Action, Finding, Mode, Reason, Source, Technique, Verdict},
+    verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -65,6 +65,7 @@ fn a_verdict_and_its_answer_are_told_whole() {
             target: "netlify.app".to_owned(),
             matched: "paypal-login.netlify.app".to_owned(),
             score: 0,
+            shares: Shares::NONE,
             why: "a tenant of `netlify.app`".to_owned(),
             attack: &["T1583.006"],
         },
