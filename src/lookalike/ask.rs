@@ -5,7 +5,7 @@ use super::{
     hash::Prefixes,
     homograph,
     scan::Scan,
-    view::{Cut, Span, View},
+    view::{Cut, Span, View, within},
 };
 use crate::name::Host;
 
@@ -36,6 +36,8 @@ impl Engine {
     /// Whether it is known whose a host is: a well-known domain, infrastructure, a public body, a look-up service, or a name
     /// that a search suffix or a proxy made.
     pub fn is_somebodys(&self, host: &Host<'_>) -> bool {
+        let mut short = None;
+        let host = within(host, &mut short);
         let mut hashes = Prefixes::EMPTY;
         hashes.fill(host.name.as_bytes());
         self.is_well_known(host.registrable)

@@ -178,6 +178,8 @@ impl Engine {
     ///
     /// 80 means safe to sinkhole, 50 worth a look. Nothing is allocated for a host that matches nothing.
     pub fn judge(&self, host: &Host<'_>, out: &mut Vec<Finding>) -> u8 {
+        let mut short = None;
+        let host = view::within(host, &mut short);
         let mut view = View::new();
         view.hashes.fill(host.name.as_bytes());
         match carried::carried(&self.know, host, &view.hashes) {
@@ -195,6 +197,8 @@ impl Engine {
 
     /// The features of the strongest evidence and the score, for fitting and explaining: feature and its points.
     pub fn explain(&self, host: &Host<'_>) -> Vec<(Technique, Vec<(&'static str, i16)>)> {
+        let mut short = None;
+        let host = view::within(host, &mut short);
         let mut view = View::new();
         view.hashes.fill(host.name.as_bytes());
         if carried::carried(&self.know, host, &view.hashes) != Carried::No {

@@ -301,9 +301,33 @@ fn bad_input_is_judged_or_passed() {
     }
 }
 
+#[test]
+fn names_full_of_escapes_are_judged_by_their_end() {
+    let escapes = "\\001".repeat(60);
+    let check = |end: &str, least: u8| {
+        let name = format!("{escapes}.{escapes}.{escapes}.{end}");
+        assert!(name.len() > 700);
+        let host = match end.ends_with("netlify.app") {
+            true => hosted(&name, "netlify.app", Class::Paas),
+            false => Host::new(&name),
+        };
+        let (score, _) = judge(&host);
+        assert!(score >= least, "{end}: {score}");
+        let known = end == escapes || end.ends_with("netlify.app");
+        assert_eq!(ENGINE.is_somebodys(&host), known, "{end}");
+    };
+    check("paypal-login.top", 80);
+    check("paypal-login.account.secure.xn--80ak6aa92e.top", 80);
+    check("paypal-login.netlify.app", 80);
+    check(&format!("{escapes}.kawasaki.jp"), 0);
+    check(&escapes, 0);
+    let name = format!("{escapes}.{escapes}.{escapes}.com.dbl.spamhaus.org");
+    assert_eq!(judge(&Host::new(&name)).0, 0);
+}
+
 proptest::proptest! {
     #[test]
-    fn any_name_is_judged(name in "[a-z0-9_.\\\\-]{0,80}|(xn--[a-z0-9-]{1,20}\\.){1,3}com|\\PC{0,40}") {
+    fn any_name_is_judged(name in "[a-z0-9_.\\\\-]{0,80}|(xn--[a-z0-9-]{1,20}\\.){1,3}com|(\\\\00[0-9]){0,60}(\\.(\\\\00[0-9]){50,63}){3}\\.[a-z.]{1,12}|\\PC{0,40}") {
         let mut out = Vec::new();
         let score = ENGINE.judge(&Host::new(&name), &mut out);
         proptest::prop_assert!(score <= 100);

@@ -1,6 +1,6 @@
 //! A name as the techniques see it: the labels that somebody chose, read as ASCII, cut into tokens and hashed.
 
-use crate::name::{Class, Host};
+use crate::name::{Class, Host, Hosting};
 
 use super::{
     glyph::{Glyphs, Kind, fold_head, is_mark},
@@ -10,6 +10,9 @@ use super::{
 
 /// Most labels or tokens: 255 octets hold at most 127 labels, and as many tokens of one letter and a separator.
 pub(super) const PARTS_MAX: usize = 128;
+
+/// Octets of a name that are read: all that a name without escapes has, and half of [`TEXT_MAX`], because decoding may double them.
+const NAME_MAX: usize = TEXT_MAX / 2;
 
 /// A byte that matches nothing: a character that reads as no ASCII letter.
 const UNREADABLE: u8 = 0xff;
@@ -121,6 +124,27 @@ impl<'a> Cut<'a> {
         let site = host.registrable;
         (!site.is_empty()).then_some(Self { own, suffix: host.suffix, platform: None, site })
     }
+}
+
+/// The host by the last labels of its name that [`NAME_MAX`] octets hold: only names full of escapes are longer, and those who made
+/// them chose the first labels.
+///
+/// `short` is where a shorter host is put, so that others are not moved.
+pub(super) fn within<'h, 'a>(host: &'h Host<'a>, short: &'h mut Option<Host<'a>>) -> &'h Host<'a> {
+    let excess = host.name.len().saturating_sub(NAME_MAX);
+    if excess == 0 {
+        return host;
+    }
+    let rest = host.name.get(excess..).unwrap_or_default();
+    let name = rest.split_once('.').map_or("", |it| it.1);
+    let part = |it: &'a str| if it.len() > name.len() { name } else { it };
+    let hosting = host.hosting.map(|it| Hosting {
+        platform: part(it.platform),
+        tenant: part(it.tenant),
+        ..it
+    });
+    let (suffix, registrable) = (part(host.suffix), part(host.registrable));
+    short.insert(Host { name, suffix, registrable, hosting })
 }
 
 /// `name` without `suffix` and the dot between them; `None` when nothing is left.
