@@ -1,4 +1,4 @@
-//! The exchange: one task that receives for every upstream socket, checks what arrives, and wakes whoever waits.
+//! The exchange: one task that receives for every upstream socket, checks what arrives, and goes on with the journeys that wait.
 
 use super::{
     Counts, ForwardError, Trust, Upstreams, clock,
@@ -104,6 +104,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.driver.abort();
+        self.shared.flights.give_up();
         for server in self.shared.servers().into_iter().flatten() {
             server.line.abort();
         }

@@ -1,14 +1,13 @@
-//! A query on its way: the mailbox where every upstream's news arrive, and the table of all that are out.
+//! A query on its way: who hears every upstream's news of it, and the table of all that are out.
 
-use super::{Ask, ForwardError, IN_FLIGHT_MAX, lock};
+use super::{Ask, ForwardError, Forwarded, IN_FLIGHT_MAX, journey::Journey, lock, shared::Shared};
 use crate::dns::Answer;
 use std::{
-    future::poll_fn,
+    fmt,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::{Poll, Waker},
     time::Instant,
 };
 use tokio::sync::Notify;
@@ -37,80 +36,79 @@ pub(super) enum News {
     Failed { failure: ForwardError, over_tcp: bool },
 }
 
-/// What a flight wakes up to.
-#[derive(Debug)]
-pub(super) enum Wake {
-    /// News arrived.
-    Event(Event),
-    /// The moment that the flight asked for has passed.
-    Due,
-}
+/// How a flight ended.
+pub(super) type Landing = Result<Forwarded, ForwardError>;
 
-/// A query on its way. Whoever works for it posts its news here.
-#[derive(Debug)]
+/// Who is told how a flight ended. Called where the last news came in, so it has to be quick and must not panic.
+pub(super) type Then = Box<dyn FnOnce(&Ask, Landing) + Send>;
+
+/// A query on its way. Whoever works for it posts its news here, and the journey goes on at once, where they came in: no task waits
+/// for them.
 pub(super) struct Flight {
     pub(super) ask: Ask,
     landed: AtomicBool,
-    mail: Mutex<Mail>,
+    /// Until it lands.
+    aloft: Mutex<Option<Aloft>>,
 }
 
-#[derive(Debug, Default)]
-struct Mail {
-    // Nearly every flight gets one event, which so needs no place on the heap.
-    first: Option<Event>,
-    more: Vec<Event>,
-    due: bool,
-    waker: Option<Waker>,
+struct Aloft {
+    journey: Journey,
+    then: Then,
 }
 
 impl Flight {
+    pub(super) fn new(ask: Ask) -> Arc<Self> {
+        Arc::new(Self { ask, landed: AtomicBool::new(false), aloft: Mutex::default() })
+    }
+
     /// Whether nobody waits for news any more.
     pub(super) fn landed(&self) -> bool {
         self.landed.load(Relaxed)
     }
 
-    pub(super) fn post(&self, server: u16, news: News) {
-        let event = Event { server, news };
-        self.wake(|mail| match mail.first {
-            None => mail.first = Some(event),
-            Some(_) => mail.more.push(event),
-        });
-    }
-
-    fn ring(&self) {
-        self.wake(|mail| mail.due = true);
-    }
-
-    fn wake(&self, change: impl FnOnce(&mut Mail)) {
-        let mut mail = lock(&self.mail);
-        change(&mut mail);
-        let waker = mail.waker.take();
-        drop(mail);
-        if let Some(waker) = waker {
-            waker.wake();
+    /// Sets out. What comes back at once waits until that is done.
+    pub(super) fn start(self: &Arc<Self>, mut journey: Journey, then: Then) {
+        let mut aloft = lock(&self.aloft);
+        match journey.set_out() {
+            None => *aloft = Some(Aloft { journey, then }),
+            Some(landing) => {
+                drop(aloft);
+                drop(journey);
+                then(&self.ask, landing);
+            }
         }
     }
 
-    /// The next news, or [`Wake::Due`].
-    pub(super) async fn next(&self) -> Wake {
-        poll_fn(|cx| {
-            let mut mail = lock(&self.mail);
-            if let Some(event) = mail.first.take() {
-                if !mail.more.is_empty() {
-                    mail.first = Some(mail.more.remove(0));
-                }
-                return Poll::Ready(Wake::Event(event));
-            }
-            if std::mem::take(&mut mail.due) {
-                return Poll::Ready(Wake::Due);
-            }
-            match &mut mail.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                None => mail.waker = Some(cx.waker().clone()),
-            }
-            Poll::Pending
-        })
-        .await
+    pub(super) fn post(&self, server: u16, news: News) {
+        self.go_on(|journey| journey.hear(Event { server, news }));
+    }
+
+    fn ring(&self) {
+        self.go_on(Journey::ring);
+    }
+
+    fn go_on(&self, step: impl FnOnce(&mut Journey) -> Option<Landing>) {
+        let mut aloft = lock(&self.aloft);
+        let Some(landing) = aloft.as_mut().and_then(|it| step(&mut it.journey)) else { return };
+        let landed = aloft.take();
+        drop(aloft);
+        if let Some(Aloft { journey, then }) = landed {
+            // Its seat is free before anybody is told.
+            drop(journey);
+            then(&self.ask, landing);
+        }
+    }
+
+    /// Lands without an outcome: nobody is told.
+    pub(super) fn give_up(&self) {
+        let aloft = lock(&self.aloft).take();
+        drop(aloft);
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight").field("ask", &self.ask).finish_non_exhaustive()
     }
 }
 
@@ -134,16 +132,11 @@ struct Seat {
 }
 
 impl Flights {
-    /// Takes a seat for a new flight, which wakes at `due` unless news arrive before; `None` when all are taken.
+    /// A seat for a flight, which is rung at `due`; `None` when all are taken.
     ///
     /// Rings `alarm` where [`Flights::rest`] said before that nobody watches the clock.
-    pub(super) fn board(&self, ask: &Ask, due: Instant, alarm: &Notify) -> Option<Boarded<'_>> {
-        let flight = Arc::new(Flight {
-            ask: ask.clone(),
-            landed: AtomicBool::new(false),
-            mail: Mutex::default(),
-        });
-        let seat = Seat { due, flight: Some(Arc::clone(&flight)) };
+    fn board(&self, flight: &Arc<Flight>, due: Instant, alarm: &Notify) -> Option<u32> {
+        let seat = Seat { due, flight: Some(Arc::clone(flight)) };
         let mut table = lock(&self.table);
         let key = match table.free.pop() {
             Some(key) => {
@@ -161,7 +154,7 @@ impl Flights {
         if resting {
             alarm.notify_one();
         }
-        Some(Boarded { flights: self, key, flight })
+        Some(key)
     }
 
     /// Whether none is out, so that the clock need not be watched until the next one boards.
@@ -171,19 +164,20 @@ impl Flights {
         table.resting
     }
 
-    /// Wakes the flights whose moment has passed.
+    /// Rings the flights whose moment has passed.
     pub(super) fn ring(&self, now: Instant) {
-        let mut due = Vec::new();
-        for seat in &mut lock(&self.table).seats {
-            if seat.due <= now
-                && let Some(flight) = &seat.flight
-            {
-                due.push(Arc::clone(flight));
-            }
-        }
-        for flight in due {
-            flight.ring();
-        }
+        self.select(|it| it.due <= now).iter().for_each(|it| it.ring());
+    }
+
+    /// Lands all of them without an outcome.
+    pub(super) fn give_up(&self) {
+        self.select(|_| true).iter().for_each(|it| it.give_up());
+    }
+
+    fn select(&self, which: impl Fn(&Seat) -> bool) -> Vec<Arc<Flight>> {
+        let table = lock(&self.table);
+        let selected = table.seats.iter().filter(|it| which(it));
+        selected.filter_map(|it| it.flight.as_ref().map(Arc::clone)).collect()
     }
 
     /// How many are out.
@@ -194,28 +188,29 @@ impl Flights {
 }
 
 /// A flight with its seat, which is given back when this is dropped.
-#[derive(Debug)]
-pub(super) struct Boarded<'a> {
-    flights: &'a Flights,
+pub(super) struct Boarded {
+    pub(super) shared: Arc<Shared>,
+    pub(super) flight: Arc<Flight>,
     key: u32,
-    flight: Arc<Flight>,
 }
 
-impl Boarded<'_> {
-    pub(super) fn flight(&self) -> &Arc<Flight> {
-        &self.flight
+impl Boarded {
+    /// Takes a seat for a new flight, which is rung at `due`; `None` when all are taken.
+    pub(super) fn new(shared: &Arc<Shared>, flight: &Arc<Flight>, due: Instant) -> Option<Self> {
+        let key = shared.flights.board(flight, due, &shared.alarm)?;
+        Some(Self { shared: Arc::clone(shared), flight: Arc::clone(flight), key })
     }
 
-    /// Sets the moment of the next [`Wake::Due`].
+    /// Sets the moment at which it is rung next.
     pub(super) fn wake_at(&self, due: Instant) {
-        lock(&self.flights.table).seats[self.key as usize].due = due;
+        lock(&self.shared.flights.table).seats[self.key as usize].due = due;
     }
 }
 
-impl Drop for Boarded<'_> {
+impl Drop for Boarded {
     fn drop(&mut self) {
         self.flight.landed.store(true, Relaxed);
-        let mut table = lock(&self.flights.table);
+        let mut table = lock(&self.shared.flights.table);
         table.seats[self.key as usize].flight = None;
         table.free.push(self.key);
     }
@@ -225,59 +220,20 @@ impl Drop for Boarded<'_> {
 mod tests {
     use super::*;
     use crate::{name::Name, upstream::clock};
-    use std::time::Duration;
-
-    fn ask() -> Ask {
-        Ask::new(Name::parse("www.example").unwrap(), 1)
-    }
-
-    #[tokio::test]
-    async fn news_arrive_in_order_and_before_the_bell() {
-        let (flights, alarm) = (Flights::default(), Notify::new());
-        let now = clock::now();
-        let boarded = flights.board(&ask(), now, &alarm).unwrap();
-        flights.ring(now);
-        boarded.flight().post(1, News::Truncated);
-        boarded.flight().post(2, News::Forged);
-        boarded.flight().post(3, News::NoEdns);
-        let mut order = Vec::new();
-        while let Wake::Event(event) = boarded.flight().next().await {
-            order.push(event.server);
-        }
-        assert_eq!(order, [1, 2, 3]);
-    }
-
-    #[tokio::test]
-    async fn a_sleeping_flight_is_woken_from_another_task() {
-        let (flights, alarm) = (Flights::default(), Notify::new());
-        let now = clock::now();
-        let boarded = flights.board(&ask(), now + Duration::from_secs(1), &alarm).unwrap();
-        let flight = Arc::clone(boarded.flight());
-        let poster = tokio::spawn(async move { flight.post(5, News::Truncated) });
-        assert!(matches!(
-            boarded.flight().next().await,
-            Wake::Event(Event { server: 5, news: News::Truncated })
-        ));
-        poster.await.unwrap();
-        flights.ring(now);
-        boarded.wake_at(now);
-        flights.ring(now);
-        assert!(matches!(boarded.flight().next().await, Wake::Due));
-    }
 
     #[test]
     fn seats_are_bounded_and_given_back() {
-        let (flights, alarm) = (Flights::default(), Notify::new());
-        let now = clock::now();
-        let all: Vec<_> =
-            (0..IN_FLIGHT_MAX).map(|_| flights.board(&ask(), now, &alarm).unwrap()).collect();
-        assert!(flights.board(&ask(), now, &alarm).is_none());
-        assert_eq!(flights.len(), IN_FLIGHT_MAX);
-        assert!(!all[0].flight().landed());
-        let first = Arc::clone(all[0].flight());
+        let shared = Arc::new(Shared::new().unwrap());
+        let ask = Ask::new(Name::parse("www.example").unwrap(), 1);
+        let board = || Boarded::new(&shared, &Flight::new(ask.clone()), clock::now());
+        let all: Vec<_> = (0..IN_FLIGHT_MAX).map(|_| board().unwrap()).collect();
+        assert!(board().is_none());
+        assert_eq!(shared.flights.len(), IN_FLIGHT_MAX);
+        let first = Arc::clone(&all[0].flight);
+        assert!(!first.landed() && !shared.flights.rest());
         drop(all);
-        assert!(first.landed());
-        assert_eq!(flights.len(), 0);
-        assert!(flights.board(&ask(), now, &alarm).is_some());
+        assert!(first.landed() && shared.flights.rest());
+        assert_eq!(shared.flights.len(), 0);
+        assert!(board().is_some());
     }
 }

@@ -2,9 +2,8 @@
 
 use super::{
     FORWARD_MAX, ForwardError, Forwarded, SET_MAX, Strategy, clock,
-    flight::{Boarded, Event, News, Wake},
+    flight::{Boarded, Event, Landing, News},
     server::Server,
-    shared::Shared,
 };
 use crate::dns::{Answer, Rcode};
 use rand::{RngExt as _, seq::IteratorRandom as _};
@@ -26,11 +25,11 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// How long an answer from a port with forged replies waits for the one over TCP.
 const DOUBTFUL_MAX: Duration = Duration::from_secs(1);
 
-pub(super) struct Journey<'a> {
-    shared: &'a Arc<Shared>,
-    servers: &'a [Arc<Server>],
+/// Goes on whenever there are news, and never waits itself. Each step tells how the flight ended, once it has.
+pub(super) struct Journey {
+    servers: Arc<Vec<Arc<Server>>>,
     strategy: Strategy,
-    boarded: Boarded<'a>,
+    boarded: Boarded,
     legs: [Leg; SET_MAX],
     started: Instant,
     /// When to wake without news.
@@ -68,16 +67,14 @@ struct Leg {
     unreachable: bool,
 }
 
-impl<'a> Journey<'a> {
+impl Journey {
     pub(super) fn new(
-        shared: &'a Arc<Shared>,
-        servers: &'a [Arc<Server>],
+        servers: Arc<Vec<Arc<Server>>>,
         strategy: Strategy,
-        boarded: Boarded<'a>,
+        boarded: Boarded,
         started: Instant,
     ) -> Self {
         Self {
-            shared,
             servers,
             strategy,
             boarded,
@@ -92,40 +89,52 @@ impl<'a> Journey<'a> {
         }
     }
 
-    pub(super) async fn run(mut self) -> Result<Forwarded, ForwardError> {
-        self.set_out();
-        loop {
-            let any_out = self.legs.iter().any(|it| it.out || it.out_tcp);
-            if !any_out && !self.may_go_round() {
-                return self.give_up();
-            }
-            let arrived = match self.boarded.flight().next().await {
-                Wake::Event(event) => self.hear(event),
-                Wake::Due => match self.due() {
-                    Due::Wait => None,
-                    Due::Take(kept) => Some(kept),
-                    Due::GiveUp => return self.give_up(),
-                },
-            };
-            if let Some(Kept { server, answer, .. }) = arrived {
-                return Ok(self.forwarded(server, answer));
-            }
+    /// The first step.
+    pub(super) fn set_out(&mut self) -> Option<Landing> {
+        self.ask_first();
+        self.is_over()
+    }
+
+    /// The step that news make.
+    pub(super) fn hear(&mut self, event: Event) -> Option<Landing> {
+        match self.take_in(event) {
+            Some(Kept { server, answer, .. }) => Some(Ok(self.forwarded(server, answer))),
+            None => self.is_over(),
         }
+    }
+
+    /// The step that is made when the moment has come that was asked for.
+    pub(super) fn ring(&mut self) -> Option<Landing> {
+        match self.due() {
+            Due::Wait => self.is_over(),
+            Due::Take(Kept { server, answer, .. }) => Some(Ok(self.forwarded(server, answer))),
+            Due::GiveUp => Some(self.give_up()),
+        }
+    }
+
+    fn is_over(&mut self) -> Option<Landing> {
+        let any_out = self.legs.iter().any(|it| it.out || it.out_tcp);
+        (!any_out && !self.may_go_round()).then(|| self.give_up())
     }
 
     fn forwarded(&self, server: usize, answer: Answer) -> Forwarded {
         Forwarded { answer, server: Arc::clone(&self.servers[server].name) }
     }
 
-    fn give_up(&mut self) -> Result<Forwarded, ForwardError> {
+    fn give_up(&mut self) -> Landing {
         match self.doubtful.take().or_else(|| self.spare.take()) {
             Some(Kept { server, answer, .. }) => Ok(self.forwarded(server, answer)),
-            None => Err(self.failure),
+            None => {
+                if self.failure == ForwardError::Busy {
+                    self.boarded.shared.counters.busy.fetch_add(1, Relaxed);
+                }
+                Err(self.failure)
+            }
         }
     }
 
     /// Asks the first server, and those whose health is not known well enough.
-    fn set_out(&mut self) {
+    fn ask_first(&mut self) {
         let now = self.started;
         if let Some(first) = self.first()
             && self.ask(first, now)
@@ -147,7 +156,7 @@ impl<'a> Journey<'a> {
     }
 
     fn first(&self) -> Option<usize> {
-        let servers = self.servers;
+        let servers = &self.servers;
         match self.strategy {
             _ if servers.len() == 1 => Some(0),
             Strategy::Fastest | Strategy::Parallel | Strategy::Ordered => self.best(),
@@ -181,7 +190,7 @@ impl<'a> Journey<'a> {
     fn ask(&mut self, at: usize, now: Instant) -> bool {
         let server = &self.servers[at];
         let edns = server.health.edns(now);
-        let sent = server.send(self.shared, self.boarded.flight(), edns, now);
+        let sent = server.send(&self.boarded.shared, &self.boarded.flight, edns, now);
         self.legs[at].asked = true;
         self.legs[at].out = sent.is_ok();
         self.legs[at].tried_plain |= !edns;
@@ -196,8 +205,8 @@ impl<'a> Journey<'a> {
             return;
         }
         self.legs[at].tried_tcp = true;
-        let sent =
-            self.servers[at].send_line(self.shared, self.boarded.flight(), edns, clock::now());
+        let Boarded { shared, flight, .. } = &self.boarded;
+        let sent = self.servers[at].send_line(shared, flight, edns, clock::now());
         self.legs[at].out_tcp = sent.is_ok();
         if let Err(failure) = sent {
             self.failed(at, failure);
@@ -212,7 +221,7 @@ impl<'a> Journey<'a> {
         self.failure = failure;
     }
 
-    fn hear(&mut self, event: Event) -> Option<Kept> {
+    fn take_in(&mut self, event: Event) -> Option<Kept> {
         let at = self.servers.iter().position(|it| it.key == event.server)?;
         let now = clock::now();
         let edns = !self.legs[at].tried_plain;
@@ -238,8 +247,8 @@ impl<'a> Journey<'a> {
             News::NoEdns if self.legs[at].tried_plain => self.legs[at].out = false,
             News::NoEdns => {
                 self.legs[at].tried_plain = true;
-                let flight = self.boarded.flight();
-                let sent = self.servers[at].send(self.shared, flight, false, now);
+                let Boarded { shared, flight, .. } = &self.boarded;
+                let sent = self.servers[at].send(shared, flight, false, now);
                 self.legs[at].out = sent.is_ok();
             }
             News::Failed { failure, over_tcp } => {
@@ -336,7 +345,7 @@ impl<'a> Journey<'a> {
         if let Some(kept) = self.spare.take_if(|it| it.until <= now) {
             return Due::Take(kept);
         }
-        for (leg, server) in self.legs.iter_mut().zip(self.servers) {
+        for (leg, server) in self.legs.iter_mut().zip(&*self.servers) {
             if (leg.out || leg.out_tcp) && !leg.missed {
                 leg.missed = true;
                 server.missed();
@@ -356,12 +365,12 @@ impl<'a> Journey<'a> {
 
     /// Sends the same query once more, from the same port with the same ID, so that no forger has more to aim at.
     fn send_again(&self) {
-        for (leg, server) in self.legs.iter().zip(self.servers) {
+        for (leg, server) in self.legs.iter().zip(&*self.servers) {
             if let Some(ports) = &server.ports
                 && leg.out
-                && ports.send_again(self.boarded.flight())
+                && ports.send_again(&self.boarded.flight)
             {
-                self.shared.counters.resent.fetch_add(1, Relaxed);
+                self.boarded.shared.counters.resent.fetch_add(1, Relaxed);
             }
         }
     }

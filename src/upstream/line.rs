@@ -84,7 +84,7 @@ impl Line {
         self.connected.load(Relaxed) > 0
     }
 
-    /// Hands a query over. News arrive in its flight's mailbox.
+    /// Hands a query over. News are posted to its flight.
     pub(super) fn submit(
         &self,
         shared: &Arc<Shared>,

@@ -3,7 +3,7 @@
 //! [`Upstreams::forward`] takes a question and gives an answer. On its way a query boards a *flight* (`flight`), whose *journey*
 //! (`journey`) decides which server is asked when; the query leaves from one of many random *ports* (`ports`) or over a kept
 //! connection (`tcp`), and the *exchange* (`exchange`), one task for all sockets, checks what comes back and posts the news to
-//! the flight. [`system`] finds the resolvers that the host itself uses, and [`Names`] the names of clients.
+//! the flight, whose journey goes on there and then: a query that is answered is nobody's task. [`system`] finds the resolvers that the host itself uses, and [`Names`] the names of clients.
 //!
 //! A query costs two system calls, a send and a receive; waiting for readiness is shared by all that are in flight.
 

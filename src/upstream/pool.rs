@@ -2,7 +2,9 @@
 
 use super::{
     Ask, Counts, Exchange, FORWARD_MAX, ForwardError, Forwarded, SET_MAX, Url, clock,
-    journey::Journey, server::Server,
+    flight::{Boarded, Flight, Landing, Then},
+    journey::Journey,
+    server::Server,
 };
 use crate::dns::Client;
 use arc_swap::ArcSwap;
@@ -12,6 +14,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
+use tokio::sync::oneshot;
 
 /// How the servers of a set are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -169,26 +172,43 @@ impl Upstreams {
         servers.iter().map(state).collect()
     }
 
-    /// Asks until an answer can be believed, for [`FORWARD_MAX`] at most.
+    /// Asks until an answer can be believed, for [`FORWARD_MAX`] at most. Nobody is asked any more once this is dropped.
     ///
     /// SERVFAIL, REFUSED, NOTIMP and FORMERR are returned as answers once no server gave a better one.
     pub async fn forward(&self, ask: &Ask) -> Result<Forwarded, ForwardError> {
+        let (sender, receiver) = oneshot::channel();
+        // Whoever asked may have left.
+        let then = move |_: &Ask, landing| drop(sender.send(landing));
+        let _asking = Asking(self.start(ask.clone(), Box::new(then)));
+        // It lands without a word when the exchange ends.
+        receiver.await.unwrap_or(Err(ForwardError::NoUpstream))
+    }
+
+    /// Asks in the same way for one who does not wait: `then` is told what came of it, by whoever received the last news, and so
+    /// has to be quick and must not panic.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn ask(&self, ask: Ask, then: impl FnOnce(&Ask, Landing) + Send + 'static) {
+        self.start(ask, Box::new(then));
+    }
+
+    fn start(&self, ask: Ask, then: Then) -> Option<Arc<Flight>> {
         let servers = self.servers.load_full();
         if servers.is_empty() {
-            return Err(ForwardError::NoUpstream);
+            then(&ask, Err(ForwardError::NoUpstream));
+            return None;
         }
         let shared = &self.exchange.shared;
         let now = clock::now();
-        let forwarded = match shared.flights.board(ask, now + FORWARD_MAX, &shared.alarm) {
-            None => Err(ForwardError::Busy),
-            Some(boarded) => {
-                Journey::new(shared, &servers, self.strategy, boarded, now).run().await
-            }
-        };
-        if forwarded.as_ref().is_err_and(|it| *it == ForwardError::Busy) {
+        let flight = Flight::new(ask);
+        let Some(boarded) = Boarded::new(shared, &flight, now + FORWARD_MAX) else {
             shared.counters.busy.fetch_add(1, Relaxed);
-        }
-        forwarded
+            then(&flight.ask, Err(ForwardError::Busy));
+            return None;
+        };
+        flight.start(Journey::new(servers, self.strategy, boarded, now), then);
+        Some(flight)
     }
 
     /// Whether a query came from one of the sockets from which upstreams are asked: a forwarding loop.
@@ -199,6 +219,15 @@ impl Upstreams {
     /// What happened since the start, in all sets that share the exchange.
     pub fn counts(&self) -> Counts {
         self.exchange.counts()
+    }
+}
+
+/// Somebody waits for a flight.
+struct Asking(Option<Arc<Flight>>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|it| it.give_up());
     }
 }
 
