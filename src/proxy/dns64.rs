@@ -3,7 +3,6 @@
 use super::{
     Proxy,
     fetch::{Fetched, is_bogus},
-    key,
     router::Ways,
     special::{Kind, TTL_SECS},
 };
@@ -195,7 +194,7 @@ fn nibbles_of(address: Ipv6Addr) -> Vec<u8> {
 impl Dns64 {
     /// Whether a question is one for which addresses may be made up: not from those who check signatures themselves, who would
     /// take them for forged (RFC 6147 section 5.5).
-    fn concerns(&self, ask: &Ask) -> bool {
+    pub(super) fn concerns(&self, ask: &Ask) -> bool {
         ask.qtype == rtype::AAAA
             && ask.qclass == class::IN
             && !(ask.dnssec_ok && ask.checking_disabled)
@@ -288,7 +287,7 @@ impl Proxy {
         let way = ways.find(&asked);
         let rest = match way.special {
             Some((kind, suffix_len)) => self.special.answer(&asked, kind, suffix_len).await,
-            None => match self.fetch(&asked, (ways, way.route), key(&asked, way), None).await {
+            None => match self.fetch(&asked, (ways, way.route), None).await {
                 Fetched::Entry(entry) => entry.answer.clone(),
                 Fetched::Slow | Fetched::Failed(_) => Answer::empty(&asked, Rcode::SERVFAIL),
             },

@@ -11,11 +11,12 @@ use crate::{
 };
 use foldhash::HashMap;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
+use tokio::sync::oneshot;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// Longest that a negative answer is kept (RFC 2308 section 5).
 const NEGATIVE_LIFETIME_MAX: Duration = Duration::from_secs(10_800);
@@ -30,10 +31,15 @@ const UNREACHABLE_LIFETIME: Duration = Duration::from_secs(2);
 /// recommends 30 seconds towards authoritative servers; an upstream is nearer and back sooner.
 const RESTING: Duration = Duration::from_secs(5);
 
-type Outcome = Option<Result<Arc<Entry>, ForwardError>>;
+/// What everybody gets who waits for a fetch.
+type Outcome = Result<Arc<Entry>, ForwardError>;
+
+/// Who waits for a fetch. Called where its answer came in.
+type Waiter = Box<dyn FnOnce(&Outcome) + Send>;
 
 /// What came of a fetch.
-pub(super) enum Fetched {
+#[derive(Debug)]
+pub enum Fetched {
     /// An upstream's answer.
     Entry(Arc<Entry>),
     /// Nothing yet, and the client has waited long enough for a stale answer.
@@ -42,11 +48,27 @@ pub(super) enum Fetched {
     Failed(ForwardError),
 }
 
+impl From<&Outcome> for Fetched {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Ok(entry) => Self::Entry(Arc::clone(entry)),
+            Err(error) => Self::Failed(*error),
+        }
+    }
+}
+
 /// The fetches in flight.
 #[derive(Default)]
 pub(super) struct Fetches {
-    waiting: Mutex<HashMap<Box<[u8]>, watch::Receiver<Outcome>>>,
+    waiting: Mutex<HashMap<Box<[u8]>, Waiters>>,
     tasks: TaskTracker,
+}
+
+/// Those who wait for one fetch: nearly always one, who so needs no place on the heap.
+#[derive(Default)]
+struct Waiters {
+    first: Option<Waiter>,
+    more: Vec<Waiter>,
 }
 
 impl Fetches {
@@ -56,17 +78,49 @@ impl Fetches {
         self.tasks.wait().await;
     }
 
-    fn forget(&self, key: &[u8]) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Waiters>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Takes a fetch off the list whatever happens to its task.
-struct Forget<'p>(&'p Fetches, &'p [u8]);
+/// A fetch in flight. Those who wait are told whatever happens to it: when it is dropped before its end, somebody panicked.
+struct Fetch {
+    proxy: Arc<Proxy>,
+    route: u16,
+    caching: Caching,
+    /// Under what others join; none where it is for one query alone.
+    octets: Option<Box<[u8]>>,
+    alone: Option<Waiter>,
+    _tracked: TaskTrackerToken,
+}
 
-impl Drop for Forget<'_> {
+impl Fetch {
+    /// Remembers what came, and tells those who wait.
+    fn end(mut self, ask: &Ask, forwarded: Result<Forwarded, ForwardError>) {
+        let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
+        let key = Key::new(self.route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
+        let (proxy, now) = (&self.proxy, self.proxy.now());
+        let outcome = match forwarded {
+            Ok(it) => Ok(proxy.fetched(&key, it, self.caching, now)),
+            Err(error) => {
+                proxy.remember_failure(&key, ask, error, self.caching, now);
+                Err(error)
+            }
+        };
+        self.tell(&outcome);
+    }
+
+    fn tell(&mut self, outcome: &Outcome) {
+        let joined = self.octets.take().and_then(|it| self.proxy.fetches.lock().remove(&it));
+        let Waiters { first, more } = joined.unwrap_or_default();
+        let waiters = self.alone.take().into_iter().chain(first).chain(more);
+        waiters.for_each(|waiter| waiter(outcome));
+    }
+}
+
+impl Drop for Fetch {
     fn drop(&mut self) {
-        self.0.forget(self.1);
+        self.tell(&Err(ForwardError::Malformed));
     }
 }
 
@@ -75,91 +129,123 @@ impl Proxy {
     pub(super) async fn fetch(
         self: &Arc<Self>,
         query: &Query<'_>,
-        (ways, route): (&Arc<Ways>, u16),
-        key: Key<'_>,
+        ways: (&Arc<Ways>, u16),
         stale: Option<&Entry>,
     ) -> Fetched {
-        let Some(mut outcome) = self.join_fetch(query, (ways, route), key) else {
-            return Fetched::Failed(ForwardError::NoUpstream);
-        };
-        let wait = outcome.wait_for(Option::is_some);
+        let receiver = self.fetch_soon(query, ways);
+        self.wait(receiver, stale).await
+    }
+
+    /// Where the outcome will be.
+    pub(super) fn fetch_soon(
+        self: &Arc<Self>,
+        query: &Query<'_>,
+        ways: (&Arc<Ways>, u16),
+    ) -> oneshot::Receiver<Fetched> {
+        let (sender, receiver) = oneshot::channel();
+        // Whoever waits may have left.
+        self.fetch_then(query, ways, Some(Box::new(move |it| drop(sender.send(it.into())))));
+        receiver
+    }
+
+    pub(super) async fn wait(
+        &self,
+        receiver: oneshot::Receiver<Fetched>,
+        stale: Option<&Entry>,
+    ) -> Fetched {
         let done = match stale {
-            Some(stale) => match tokio::time::timeout(STALE_AFTER, wait).await {
+            Some(stale) => match tokio::time::timeout(STALE_AFTER, receiver).await {
                 Ok(done) => done,
                 Err(_elapsed) => {
                     stale.rest(self.now(), RESTING);
                     return Fetched::Slow;
                 }
             },
-            None => wait.await,
+            None => receiver.await,
         };
-        match done.as_deref() {
-            Ok(Some(Ok(entry))) => Fetched::Entry(Arc::clone(entry)),
-            Ok(Some(Err(error))) => Fetched::Failed(*error),
-            // The task ended without a word: it panicked.
-            Ok(None) | Err(_) => Fetched::Failed(ForwardError::Malformed),
-        }
+        done.unwrap_or(Fetched::Failed(ForwardError::Malformed))
     }
 
     /// Asks again for an answer that is about to expire, and waits for nothing.
     #[cold]
-    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Arc<Ways>, u16), key: Key<'_>) {
+    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Arc<Ways>, u16)) {
         if let Some(proxy) = self.me.upgrade() {
             self.metrics.here().prefetches.bump();
-            let _outcome = proxy.join_fetch(query, ways, key);
+            let _entered = self.runtime.enter();
+            proxy.fetch_then(query, ways, None);
         }
     }
 
-    /// Where the outcome will be; `None` where there is nobody to ask.
-    fn join_fetch(
+    /// The same for one who does not wait, but is told.
+    pub(super) fn fetch_then(
         self: &Arc<Self>,
         query: &Query<'_>,
         (ways, route): (&Arc<Ways>, u16),
-        key: Key<'_>,
-    ) -> Option<watch::Receiver<Outcome>> {
-        let upstreams = Arc::clone(ways.set(route)?);
-        let (ways, caching) = (Arc::clone(ways), ways.caching);
-        let subnet = ways.subnet(query).map(Box::from);
-        let (sender, receiver) = watch::channel(None);
-        let octets = key.octets();
-        // What is asked for one network is not merged.
-        if subnet.is_none() {
-            let mut waiting = self.fetches.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(outcome) = waiting.get(&octets) {
-                self.metrics.here().merged.bump();
-                return Some(outcome.clone());
-            }
-            waiting.insert(octets.clone(), receiver.clone());
-        }
+        waiter: Option<Waiter>,
+    ) {
+        let Some(upstreams) = ways.set(route) else {
+            waiter.into_iter().for_each(|it| it(&Err(ForwardError::NoUpstream)));
+            return;
+        };
         let ask = Ask {
             name: query.name.clone(),
             qtype: query.qtype,
             qclass: query.qclass,
             dnssec_ok: query.dnssec_ok(),
             checking_disabled: query.cd,
-            subnet,
+            subnet: ways.subnet(query).map(Box::from),
         };
-        let proxy = Arc::clone(self);
-        let task = async move {
-            let forget = ask.subnet.is_none().then(|| Forget(&proxy.fetches, &octets));
-            let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
-            let key = Key::new(route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
-            let forwarded = proxy.forward_or_translate(&ways, route, &upstreams, &ask).await;
-            let now = proxy.now();
-            let outcome = match forwarded {
-                Ok(it) => Ok(proxy.fetched(&key, it, caching, now)),
-                Err(error) => {
-                    proxy.remember_failure(&key, &ask, error, caching, now);
-                    Err(error)
+        let Some(fetch) = self.join(&ask, (route, ways.caching), waiter) else { return };
+        if ways.passes_on(route, &ask) {
+            let metrics = Arc::clone(&self.metrics);
+            upstreams.ask(ask, move |ask, forwarded| {
+                // A panic is a bug of ours; it costs one query, never all that are on their way.
+                if catch_unwind(AssertUnwindSafe(|| fetch.end(ask, forwarded))).is_err() {
+                    metrics.here().panics.bump();
                 }
-            };
-            drop(forget);
-            // Waiters may all have left; then nobody wants to know.
-            sender.send_replace(Some(outcome));
+            });
+            return;
+        }
+        let (ways, upstreams) = (Arc::clone(ways), Arc::clone(upstreams));
+        let task = async move {
+            let proxy = Arc::clone(&fetch.proxy);
+            let forwarded = proxy.forward_or_translate(&ways, route, &upstreams, &ask).await;
+            fetch.end(&ask, forwarded);
         };
         // Boxed, because a task is moved about before it stands where it stays.
-        self.fetches.tasks.spawn_on(Box::pin(task), &self.runtime);
-        Some(receiver)
+        self.runtime.spawn(Box::pin(task));
+    }
+
+    /// Joins those who wait for the same; the fetch to be made where there is none.
+    fn join(
+        self: &Arc<Self>,
+        ask: &Ask,
+        (route, caching): (u16, Caching),
+        waiter: Option<Waiter>,
+    ) -> Option<Fetch> {
+        let fetch = |octets, alone| Fetch {
+            proxy: Arc::clone(self),
+            route,
+            caching,
+            octets,
+            alone,
+            _tracked: self.fetches.tasks.token(),
+        };
+        // What is asked for one network is not merged.
+        if ask.subnet.is_some() {
+            return Some(fetch(None, waiter));
+        }
+        let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
+        let key = Key::new(route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
+        let octets = key.octets();
+        let mut waiting = self.fetches.lock();
+        if let Some(waiters) = waiting.get_mut(&octets) {
+            self.metrics.here().merged.bump();
+            waiters.more.extend(waiter);
+            return None;
+        }
+        waiting.insert(octets.clone(), Waiters { first: waiter, more: Vec::new() });
+        Some(fetch(Some(octets), None))
     }
 
     /// Makes an entry of an answer, and remembers it where that is of use.

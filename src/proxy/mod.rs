@@ -32,8 +32,9 @@ pub use vouched::Dnssec;
 
 use arc_swap::ArcSwap;
 use exit::Exit;
-use fetch::{Fetched, Fetches};
-use router::Way;
+pub use fetch::Fetched;
+use fetch::Fetches;
+use router::{Way, Ways};
 use special::Special;
 use std::{
     fmt,
@@ -63,6 +64,28 @@ pub enum Now {
     Silent,
     /// Nothing remembered answers it: hand it to [`Proxy::respond`].
     Later,
+}
+
+/// What [`Proxy::begin`] did with a query.
+pub enum Begun {
+    /// The response stands in `out`.
+    Answered,
+    /// Policy drops this query: send nothing.
+    Silent,
+    /// The answer is made here, yet not at once: leave it to [`Proxy::respond`].
+    Here,
+    /// Somebody has to be asked.
+    Asks(Asks),
+}
+
+/// A query that is judged, and whose answer has to be asked for.
+pub struct Asks {
+    policy: Arc<Policy>,
+    id: PolicyId,
+    ways: Arc<Ways>,
+    route: u16,
+    judged: Judged,
+    stale: Option<Arc<Entry>>,
 }
 
 /// What a proxy is built from.
@@ -186,7 +209,7 @@ impl Proxy {
             let (served, given) = self.serve(received, (&policy, id), entry, out);
             let may_prefetch = ways.caching.prefetch && way.special.is_none();
             if may_prefetch && given.is_some_and(|it| it.is_due(now)) {
-                self.prefetch(query, (&ways, way.route), key);
+                self.prefetch(query, (&ways, way.route));
             }
             served
         })
@@ -253,63 +276,141 @@ impl Proxy {
         received: Instant,
         out: &mut Vec<u8>,
     ) -> bool {
+        match self.begin(query, client, received, out) {
+            Begun::Answered => true,
+            Begun::Silent => false,
+            Begun::Here => self.respond_here(query, client, received, out).await,
+            Begun::Asks(asks) => {
+                let ways = (&asks.ways, asks.route);
+                let fetched = self.fetch(query, ways, asks.stale.as_deref()).await;
+                self.finish(&asks, fetched, query, client, received, out);
+                true
+            }
+        }
+    }
+
+    /// Does what [`Proxy::respond`] does before it has to wait.
+    pub fn begin(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> Begun {
         let policy = self.policy.load_full();
         let id = policy::policy_of(&policy, client);
-        let tick = self.tick(received);
-        let received = Received { query, client, at: received, tick };
+        let now = self.tick(received);
+        let received = Received { query, client, at: received, tick: now };
         let unjudged = Exit { proxy: self, policy: &policy, received, verdict: &self.clean };
         if self.router.is_own(client) {
             self.report_loop(client);
-            unjudged.failed(Ede { code: Ede::OTHER, text: "forwarding loop" }, tick, out);
-            return true;
+            unjudged.failed(Ede { code: Ede::OTHER, text: "forwarding loop" }, now, out);
+            return Begun::Answered;
         }
         let ways = self.router.load_full();
         let way = ways.find(query);
         if let Some(ede) = rules::refusal(query, way) {
             unjudged.refused(ede, out);
-            return true;
+            return Begun::Answered;
+        }
+        if way.special.is_some() {
+            return Begun::Here;
         }
         let key = key(query, way);
-        if let Some(special) = way.special {
-            let answer = self.special(&ways, query, special).await;
-            let entry = made_here(&key, answer, tick);
-            entry.set_slot(id.0, policy.generation, Slot::Clean);
-            unjudged.remembered(&entry, tick, out);
-            if entry.is_fresh(tick) {
-                self.answers.insert(entry);
-            }
-            return true;
-        }
         let held = self.answers.get(&key).filter(|_| ways.subnet(query).is_none());
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
-        let seen = self.meet(&policy, query, client, tick);
-        let judged = self.judged(&policy, id, query, tick, known_clean, &seen);
+        let seen = self.meet(&policy, query, client, now);
+        let judged = self.judged(&policy, id, query, now, known_clean, &seen);
         let exit = Exit { verdict: &judged.verdict, ..unjudged };
         if judged.verdict.applied.changes_answer() {
-            return exit.made(tick, out);
+            return if exit.made(now, out) { Begun::Answered } else { Begun::Silent };
         }
-        let serves = |it: &&Arc<Entry>| it.is_fresh(tick) || it.is_resting(tick);
+        let serves = |it: &&Arc<Entry>| it.is_fresh(now) || it.is_resting(now);
         if let Some(entry) = held.as_ref().filter(serves) {
             self.mark(entry, &policy, id, &judged);
-            exit.held(entry, tick, out);
-            return true;
+            exit.held(entry, now, out);
+            return Begun::Answered;
         }
         if query.qtype == rtype::ANY {
-            let entry = made_here(&key, Answer::any(query, ANY_TTL_SECS), tick);
+            let entry = made_here(&key, Answer::any(query, ANY_TTL_SECS), now);
             self.mark(&entry, &policy, id, &judged);
-            exit.fetched(&entry, tick, out);
+            exit.fetched(&entry, now, out);
             self.answers.insert(entry);
-            return true;
+            return Begun::Answered;
         }
         let stale = held.filter(|it| {
-            ways.caching.stale && it.may_be_stale(tick) && fetch::is_useful(&it.answer)
+            ways.caching.stale && it.may_be_stale(now) && fetch::is_useful(&it.answer)
         });
-        let fetched = self.fetch(query, (&ways, way.route), key, stale.as_deref()).await;
+        Begun::Asks(Asks { policy, id, ways, route: way.route, judged, stale })
+    }
+
+    /// Asks for what [`Proxy::begin`] said has to be asked for. `then` is told what came of it, where it came in, and so has to be
+    /// quick; it is handed to [`Proxy::finish`].
+    pub fn ask(
+        self: &Arc<Self>,
+        asks: Asks,
+        query: &Query<'_>,
+        then: impl FnOnce(&Asks, Fetched) + Send + 'static,
+    ) {
+        let (ways, route) = (Arc::clone(&asks.ways), asks.route);
+        let Some(stale) = asks.stale.clone() else {
+            let waiter = Box::new(move |it: &Result<_, _>| then(&asks, it.into()));
+            return self.fetch_then(query, (&ways, route), Some(waiter));
+        };
+        // The stale answer is due before the fetch is given up.
+        let proxy = Arc::clone(self);
+        let outcome = self.fetch_soon(query, (&ways, route));
+        self.runtime.spawn(async move {
+            let fetched = proxy.wait(outcome, Some(&stale)).await;
+            then(&asks, fetched);
+        });
+    }
+
+    /// Writes the response once that is here.
+    pub fn finish(
+        &self,
+        asks: &Asks,
+        fetched: Fetched,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) {
+        let Asks { policy, id, judged, stale, .. } = asks;
         if let Fetched::Entry(entry) = &fetched {
-            self.mark(entry, &policy, id, &judged);
+            self.mark(entry, policy, *id, judged);
         }
+        let received = Received { query, client, at: received, tick: self.tick(received) };
+        let exit = Exit { proxy: self, policy, received, verdict: &judged.verdict };
         exit.forwarded(fetched, stale.as_deref(), self.now(), out);
+    }
+
+    /// Answers a query for a name that has its answer here.
+    async fn respond_here(
+        self: &Arc<Self>,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let ways = self.router.load_full();
+        let way = ways.find(query);
+        let Some(special) = way.special else {
+            // The plan has changed in between.
+            return Box::pin(self.respond(query, client, received, out)).await;
+        };
+        let policy = self.policy.load_full();
+        let now = self.tick(received);
+        let answer = self.special(&ways, query, special).await;
+        let entry = made_here(&key(query, way), answer, now);
+        entry.set_slot(policy::policy_of(&policy, client).0, policy.generation, Slot::Clean);
+        let received = Received { query, client, at: received, tick: now };
+        let exit = Exit { proxy: self, policy: &policy, received, verdict: &self.clean };
+        exit.remembered(&entry, now, out);
+        if entry.is_fresh(now) {
+            self.answers.insert(entry);
+        }
         true
     }
 

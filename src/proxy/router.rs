@@ -10,7 +10,7 @@ use crate::{
     dns::{Client, Query},
     dnssec::Validator,
     name::Name,
-    upstream::{Exchange, SetError, Strategy, Upstreams, Url},
+    upstream::{Ask, Exchange, SetError, Strategy, Upstreams, Url},
 };
 use arc_swap::{ArcSwap, Guard};
 use foldhash::HashMap;
@@ -321,6 +321,13 @@ impl Ways {
     /// Whether nobody is to validate the answers of a route.
     pub(super) fn is_unchecked(&self, route: u16) -> bool {
         self.unchecked == Some(route)
+    }
+
+    /// Whether the upstream's answer to a question is passed on as it is: nothing is validated, and nothing made of it.
+    pub(super) fn passes_on(&self, route: u16, ask: &Ask) -> bool {
+        self.validator(route).is_none()
+            && !self.is_unchecked(route)
+            && !self.dns64.as_ref().is_some_and(|it| it.concerns(ask))
     }
 
     /// Whether a name that an answer leads to is taken as it comes: it has a way of its own.

@@ -7,11 +7,12 @@ use super::{
     quota::{Permit, Quota},
     rate::{Rate, Rates},
     refusals::Refusals,
+    udp::RESPONSE_LEN_USUAL,
 };
 use crate::{
     dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply, Transport},
     metrics::Metrics,
-    proxy::{Now, Proxy},
+    proxy::{Asks, Begun, Fetched, Now, Proxy},
     verdict::Action,
 };
 use std::{
@@ -84,6 +85,29 @@ impl Responder {
         }
     }
 
+    /// Does what can be done without waiting.
+    fn begin(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> Begun {
+        match self {
+            Self::Proxy(it) => it.begin(query, client, received, out),
+            #[cfg(test)]
+            Self::Script(_) => Begun::Here,
+        }
+    }
+
+    const fn proxy(&self) -> Option<&Arc<Proxy>> {
+        match self {
+            Self::Proxy(it) => Some(it),
+            #[cfg(test)]
+            Self::Script(_) => None,
+        }
+    }
+
     async fn respond(
         &self,
         query: &Query<'_>,
@@ -118,6 +142,18 @@ pub(super) struct Received<'a> {
     pub(super) packet: &'a [u8],
     /// More was sent than the buffer holds.
     pub(super) cut: bool,
+}
+
+/// Who gets what became of a packet, and the response.
+pub(super) trait Then: FnOnce(Outcome, Vec<u8>) + Send + 'static {}
+impl<T: FnOnce(Outcome, Vec<u8>) + Send + 'static> Then for T {}
+
+/// A packet for which [`Front::answer`] said [`Outcome::Later`].
+pub(super) struct Open<T> {
+    pub(super) packet: Arc<[u8]>,
+    pub(super) client: Client,
+    pub(super) received: Instant,
+    pub(super) then: T,
 }
 
 impl Front {
@@ -175,10 +211,7 @@ impl Front {
                 Ok(query) => match self.responder.respond_now(query, client, now, out) {
                     Now::Answered => Outcome::Answered,
                     Now::Later => Outcome::Later,
-                    Now::Silent => {
-                        self.metrics.here().dropped_policy.bump();
-                        Outcome::Dropped
-                    }
+                    Now::Silent => self.silent(),
                 },
             }
         }));
@@ -201,12 +234,95 @@ impl Front {
         };
         match caught(self.responder.respond(&query, client, received, out)).await {
             Some(true) => Outcome::Answered,
-            Some(false) => {
-                self.metrics.here().dropped_policy.bump();
-                Outcome::Dropped
-            }
+            Some(false) => self.silent(),
             None => self.panicked(packet, client, out),
         }
+    }
+
+    /// The same without waiting, as far as nobody has to be asked; what is left is for [`Front::ask`].
+    ///
+    /// The two are apart so that many queries leave in a row: that costs less than sending, judging and sending again, when
+    /// those who receive fall asleep in between.
+    pub(super) fn begin<T: Then>(self: &Arc<Self>, open: Open<T>) -> Option<(Open<T>, Asks)> {
+        let Open { packet, client, received, .. } = &open;
+        let mut out = Vec::new();
+        let begun = catch_unwind(AssertUnwindSafe(|| {
+            let mut read = Query::parse(packet);
+            self.renew_cookie(&mut read, client, *received);
+            let query = match &read {
+                Ok(query) => query,
+                Err(rejected) => return Err(self.reject(*rejected, packet, &mut out)),
+            };
+            Ok(self.responder.begin(query, client, *received, &mut out))
+        }));
+        let outcome = match begun {
+            Ok(Ok(Begun::Asks(asks))) => return Some((open, asks)),
+            Ok(Ok(Begun::Here)) => {
+                let front = Arc::clone(self);
+                let waiting = async move {
+                    let Open { packet, client, received, then } = open;
+                    let mut out = Vec::with_capacity(RESPONSE_LEN_USUAL);
+                    let outcome = front.answer_later(&packet, &client, received, &mut out).await;
+                    then(outcome, out);
+                };
+                // Boxed, or some kilobytes would be moved about before the task stands where it stays.
+                tokio::spawn(Box::pin(waiting));
+                return None;
+            }
+            Ok(Ok(Begun::Answered)) => Outcome::Answered,
+            Ok(Ok(Begun::Silent)) => self.silent(),
+            Ok(Err(outcome)) => outcome,
+            Err(_) => self.panicked(packet, client, &mut out),
+        };
+        (open.then)(outcome, out);
+        None
+    }
+
+    /// Has the proxy ask for what [`Front::begin`] left, and answers where that comes in.
+    pub(super) fn ask<T: Then>(self: &Arc<Self>, open: Open<T>, asks: Asks) {
+        let Open { packet, client, received, then } = open;
+        let (Ok(query), Some(proxy)) = (Query::parse(&packet), self.responder.proxy()) else {
+            return;
+        };
+        let (front, packet) = (Arc::clone(self), Arc::clone(&packet));
+        let finish = move |asks: &Asks, fetched| {
+            let mut out = Vec::with_capacity(RESPONSE_LEN_USUAL);
+            let outcome = front.finish(asks, fetched, &packet, &client, received, &mut out);
+            then(outcome, out);
+        };
+        if catch_unwind(AssertUnwindSafe(|| proxy.ask(asks, &query, finish))).is_err() {
+            self.metrics.here().panics.bump();
+        }
+    }
+
+    /// Writes the response once the proxy has what it asked for.
+    fn finish(
+        &self,
+        asks: &Asks,
+        fetched: Fetched,
+        packet: &[u8],
+        client: &Client,
+        received: Instant,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let finished = catch_unwind(AssertUnwindSafe(|| {
+            let mut read = Query::parse(packet);
+            self.renew_cookie(&mut read, client, received);
+            match (&read, self.responder.proxy()) {
+                (Ok(query), Some(proxy)) => {
+                    proxy.finish(asks, fetched, query, client, received, out);
+                    Outcome::Answered
+                }
+                // It was read before.
+                _ => Outcome::Dropped,
+            }
+        }));
+        finished.unwrap_or_else(|_| self.panicked(packet, client, out))
+    }
+
+    fn silent(&self) -> Outcome {
+        self.metrics.here().dropped_policy.bump();
+        Outcome::Dropped
     }
 
     /// Takes a place on the asynchronous side, if there is one for this client.

@@ -5,7 +5,7 @@
 
 use super::{
     front::Received,
-    udp::{Datagram, PACKET_LEN_MAX, RESPONSE_LEN_USUAL, Sent, Source},
+    udp::{Datagram, PACKET_LEN_MAX, RESPONSE_LEN_USUAL, Response, Sent, Source},
 };
 use std::{
     io, mem,
@@ -179,29 +179,9 @@ impl Batch {
 
     /// Sends the responses of the last [`Batch::respond`].
     pub(super) fn send(&mut self, socket: &UdpSocket) -> Sent {
-        let mut sent = Sent::default();
-        let mut at = 0;
-        while at < self.queued {
-            // SAFETY: the headers from `at` on point at responses and names that live as long as `self`.
-            let count = unsafe {
-                libc::sendmmsg(
-                    socket.as_raw_fd(),
-                    (&raw mut (*self.slab).tx).cast::<libc::mmsghdr>().add(at),
-                    (self.queued - at) as libc::c_uint,
-                    0,
-                )
-            };
-            if count > 0 {
-                at += count as usize;
-                sent.taken += count as u64;
-            } else if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                // The error is of the first one: a port that nobody can have, a firewall. The others may still go.
-                at += 1;
-                sent.failed += 1;
-            }
-        }
-        self.queued = 0;
-        sent
+        let queued = mem::take(&mut self.queued);
+        // SAFETY: the headers point at responses and names that live as long as `self`.
+        unsafe { transmit(socket, (&raw mut (*self.slab).tx).cast(), queued, false) }
     }
 }
 
@@ -250,32 +230,74 @@ fn set_option(
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sends one response without waiting, from `source` where the socket is bound to the wildcard.
-pub(super) fn send_from(
+/// Sends responses without waiting, each from its `source` where the socket is bound to the wildcard.
+pub(super) fn send_all<'r>(
     socket: &UdpSocket,
-    response: &[u8],
-    peer: SocketAddr,
-    source: Option<Source>,
-) -> io::Result<()> {
-    let (mut name, name_len) = name_of(peer);
-    let mut iov =
-        libc::iovec { iov_base: response.as_ptr().cast_mut().cast(), iov_len: response.len() };
-    let mut control = Control([0; CONTROL_LEN]);
-    // SAFETY: all-zero is a valid header: nothing to send.
-    let mut header: libc::msghdr = unsafe { mem::zeroed() };
-    header.msg_name = (&raw mut name).cast();
-    header.msg_namelen = name_len;
-    header.msg_iov = &raw mut iov;
-    header.msg_iovlen = 1;
-    if let Some(source) = source {
-        header.msg_control = (&raw mut control).cast();
-        header.msg_controllen = CONTROL_LEN as _;
-        // SAFETY: the header has a zeroed control buffer with room for either kind.
-        unsafe { write_source(&raw mut header, source) };
+    responses: impl Iterator<Item = &'r Response>,
+) -> Sent {
+    let (mut sent, mut responses) = (Sent::default(), responses.peekable());
+    while responses.peek().is_some() {
+        let mut count = 0;
+        let mut names: [(Name, libc::socklen_t); BATCH] =
+            // SAFETY: made of integers, for which zero is valid: no address.
+            unsafe { mem::zeroed() };
+        let mut controls = [const { Control([0; CONTROL_LEN]) }; BATCH];
+        // SAFETY: all-zero is a valid vector and a valid header: nothing to send.
+        let (mut iovs, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
+            unsafe { (mem::zeroed(), mem::zeroed()) };
+        for (i, response) in responses.by_ref().take(BATCH).enumerate() {
+            count = i + 1;
+            let octets = &response.octets;
+            names[i] = name_of(response.peer);
+            iovs[i] =
+                libc::iovec { iov_base: octets.as_ptr().cast_mut().cast(), iov_len: octets.len() };
+            let header = &mut headers[i].msg_hdr;
+            header.msg_name = (&raw mut names[i].0).cast();
+            header.msg_namelen = names[i].1;
+            header.msg_iov = &raw mut iovs[i];
+            header.msg_iovlen = 1;
+            if let Some(source) = response.source {
+                header.msg_control = (&raw mut controls[i]).cast();
+                header.msg_controllen = CONTROL_LEN as _;
+                // SAFETY: the header has a zeroed control buffer with room for either kind.
+                unsafe { write_source(header, source) };
+            }
+        }
+        // SAFETY: all that the headers point at outlives the call.
+        let more = unsafe { transmit(socket, headers.as_mut_ptr(), count, true) };
+        sent.taken += more.taken;
+        sent.failed += more.failed;
     }
-    // SAFETY: all that the header points at outlives the call.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    sent
+}
+
+/// # Safety
+/// `headers` has `count` of them, and all that they point at is valid.
+unsafe fn transmit(
+    socket: &UdpSocket,
+    headers: *mut libc::mmsghdr,
+    count: usize,
+    at_once: bool,
+) -> Sent {
+    let mut sent = Sent::default();
+    let flags = if at_once { libc::MSG_DONTWAIT } else { 0 };
+    let mut at = 0;
+    while at < count {
+        // SAFETY: `at` is less than `count`, so that this many headers follow.
+        let taken = unsafe {
+            let rest = (count - at) as libc::c_uint;
+            libc::sendmmsg(socket.as_raw_fd(), headers.add(at), rest, flags as _)
+        };
+        if taken > 0 {
+            at += taken as usize;
+            sent.taken += taken as u64;
+        } else if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            // The error is of the first one: a port that nobody can have, a firewall. The others may still go.
+            at += 1;
+            sent.failed += 1;
+        }
+    }
+    sent
 }
 
 /// Takes a socket out of service: no new datagram reaches it, those that it holds can still be read and answered.

@@ -7,7 +7,8 @@
 //!   Front::answer: access · parse · proxy.respond_now ── answered ─▶ sendmmsg / write
 //!                  │ later
 //!                  ▼
-//!   Quota (places, fair per client) ─▶ a task: proxy.respond().await ─▶ sendmsg / write
+//!   Quota (places, fair per client) ─▶ UDP: proxy.begin … proxy.finish, where the answer comes in ─▶ sendmmsg
+//!                                      TCP: a task: proxy.respond().await ─▶ write
 //! ```
 //!
 //! A front fills in [`crate::dns::Client`], reads the clock, and sends what comes back. Every packet ends in one response or in
@@ -155,6 +156,7 @@ fn start_with(
     ));
     let (stop_tasks, stopped) = watch::channel(false);
     let (deferred, queue) = mpsc::channel(front::WAITING_MAX as usize);
+    let (outbox, responses) = mpsc::channel(front::WAITING_MAX as usize);
     let mut server = Server {
         addresses: bound.iter().map(|it| it.address).collect(),
         encrypted: encrypted.addresses(),
@@ -163,7 +165,10 @@ fn start_with(
         stop_tasks,
         sockets: Vec::new(),
         threads: Vec::new(),
-        tasks: vec![runtime.spawn(udp::dispatch(Arc::clone(&front), queue))],
+        tasks: vec![
+            runtime.spawn(udp::dispatch(Arc::clone(&front), queue, outbox)),
+            runtime.spawn(udp::deliver(Arc::clone(&front), responses)),
+        ],
         refresh: runtime.spawn(keep_fresh(Arc::clone(&front))),
     };
     let table = tcp::Table::new();

@@ -5,7 +5,7 @@
 
 use super::{
     front::Received,
-    udp::{Datagram, PACKET_LEN_MAX, RESPONSE_LEN_USUAL, Sent, Source},
+    udp::{Datagram, PACKET_LEN_MAX, RESPONSE_LEN_USUAL, Response, Sent},
 };
 use std::{
     io,
@@ -90,14 +90,19 @@ pub(super) fn prepare(_: &UdpSocket, _: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends one response; `source` is never known here.
-pub(super) fn send_from(
+/// Sends responses; their `source` is never known here.
+pub(super) fn send_all<'r>(
     socket: &UdpSocket,
-    response: &[u8],
-    peer: SocketAddr,
-    _: Option<Source>,
-) -> io::Result<()> {
-    socket.send_to(response, peer).map(|_| ())
+    responses: impl Iterator<Item = &'r Response>,
+) -> Sent {
+    let mut sent = Sent::default();
+    for it in responses {
+        match socket.send_to(&it.octets, it.peer) {
+            Ok(_) => sent.taken += 1,
+            Err(_) => sent.failed += 1,
+        }
+    }
+    sent
 }
 
 /// Nothing keeps datagrams away here: the worker reads until there is none.

@@ -6,7 +6,7 @@
 use super::{
     carried::Header,
     clock,
-    front::{Front, Outcome, Received},
+    front::{Front, Open, Outcome, Received, Then},
     quota::Permit,
 };
 use crate::dns::{Client, Transport};
@@ -36,8 +36,8 @@ pub(super) const RESPONSE_LEN_USUAL: usize = 1232;
 pub(super) const WAIT: Duration = Duration::from_secs(1);
 /// How long a worker rests when its socket fails.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How many queries [`dispatch`] takes at once.
-const DISPATCH_MAX: usize = 64;
+/// How many queries and responses the asynchronous side takes at once.
+pub(super) const BATCH_MAX: usize = 64;
 
 /// A datagram as the kernel handed it over.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +96,7 @@ impl Socket {
 /// A query on its way to the asynchronous side.
 #[derive(Debug)]
 pub(super) struct Deferred {
-    packet: Box<[u8]>,
+    packet: Arc<[u8]>,
     client: Client,
     /// Where the response goes: to the client, or to the proxy that speaks for it.
     peer: SocketAddr,
@@ -217,28 +217,62 @@ impl Worker {
     }
 }
 
-/// Gives each deferred query a task of its own, until every worker has gone. The permits bound how many there are, and
+/// A response, where it goes and where it leaves from.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) octets: Vec<u8>,
+    pub(super) peer: SocketAddr,
+    pub(super) source: Option<Source>,
+}
+
+/// A response from the asynchronous side.
+#[derive(Debug)]
+pub(super) struct Finished {
+    response: Response,
+    socket: Arc<Socket>,
+    _permit: Permit,
+}
+
+/// Takes up deferred queries until every worker has gone; their responses go to `outbox`. The permits bound how many there are, and
 /// [`super::quota::Quota::emptied`] waits for the last.
-pub(super) async fn dispatch(front: Arc<Front>, mut queue: mpsc::Receiver<Deferred>) {
-    let mut batch = Vec::with_capacity(DISPATCH_MAX);
-    while queue.recv_many(&mut batch, DISPATCH_MAX).await > 0 {
-        for deferred in batch.drain(..) {
-            // Boxed, or some kilobytes would be moved about before the task stands where it stays.
-            tokio::spawn(Box::pin(finish(Arc::clone(&front), deferred)));
-        }
+pub(super) async fn dispatch(
+    front: Arc<Front>,
+    mut queue: mpsc::Receiver<Deferred>,
+    outbox: mpsc::Sender<Finished>,
+) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    let mut left = Vec::with_capacity(BATCH_MAX);
+    while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        let open = batch.drain(..).map(|it| open(it, outbox.clone()));
+        left.extend(open.filter_map(|it| front.begin(it)));
+        left.drain(..).for_each(|(open, asks)| front.ask(open, asks));
     }
 }
 
-async fn finish(front: Arc<Front>, deferred: Deferred) {
+fn open(deferred: Deferred, outbox: mpsc::Sender<Finished>) -> Open<impl Then> {
     let Deferred { packet, client, peer, source, received, socket, permit } = deferred;
-    let mut out = Vec::with_capacity(RESPONSE_LEN_USUAL);
-    let outcome = front.answer_later(&packet, &client, received, &mut out).await;
-    if matches!(outcome, Outcome::Answered | Outcome::Refused) {
-        let counters = front.metrics.here();
-        match kernel::send_from(&socket.inner, &out, peer, source) {
-            Ok(()) => counters.responses.bump(),
-            Err(_) => counters.send_failed.bump(),
+    let then = move |outcome, octets| {
+        if matches!(outcome, Outcome::Answered | Outcome::Refused) {
+            let response = Response { octets, peer, source };
+            // There is room for as many as there are permits; and without a receiver this server has stopped.
+            let _sent = outbox.try_send(Finished { response, socket, _permit: permit });
         }
+    };
+    Open { packet, client, received, then }
+}
+
+/// Sends what the asynchronous side answers, until nothing is on its way there. Answers that come in together leave together.
+pub(super) async fn deliver(front: Arc<Front>, mut outbox: mpsc::Receiver<Finished>) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while outbox.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        batch.sort_by_key(|it| Arc::as_ptr(&it.socket));
+        for finished in batch.chunk_by(|one, other| Arc::ptr_eq(&one.socket, &other.socket)) {
+            let responses = finished.iter().map(|it| &it.response);
+            let sent = kernel::send_all(&finished[0].socket.inner, responses);
+            let counters = front.metrics.here();
+            counters.responses.add(sent.taken);
+            counters.send_failed.add(sent.failed);
+        }
+        batch.clear();
     }
-    drop(permit);
 }

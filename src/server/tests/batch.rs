@@ -1,13 +1,13 @@
 //! The two ways to receive and send datagrams do the same job.
 
 use super::*;
-use crate::server::udp::{PACKET_LEN_MAX, Sent};
+use crate::server::udp::{PACKET_LEN_MAX, Response, Sent};
 
 macro_rules! check {
     ($kernel:ident) => {
         mod $kernel {
             use super::*;
-            use crate::server::$kernel::{Batch, prepare, retire, send_from};
+            use crate::server::$kernel::{Batch, prepare, retire, send_all};
 
             fn socket(address: &str) -> UdpSocket {
                 let socket = UdpSocket::bind(address).unwrap();
@@ -58,7 +58,10 @@ macro_rules! check {
                         assert_eq!(client.recv(&mut buffer).unwrap(), 12);
                         assert_eq!(buffer[0], expected);
                     }
-                    send_from(&server, b"late", client.local_addr().unwrap(), None).unwrap();
+                    let peer = client.local_addr().unwrap();
+                    let late = Response { octets: b"late".to_vec(), peer, source: None };
+                    let sent = send_all(&server, std::iter::once(&late));
+                    assert_eq!(sent, Sent { taken: 1, failed: 0 });
                     assert_eq!(client.recv(&mut buffer).unwrap(), 4);
                 }
             }
