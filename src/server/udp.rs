@@ -246,6 +246,8 @@ pub(super) async fn dispatch(
         let open = batch.drain(..).map(|it| open(it, outbox.clone()));
         left.extend(open.filter_map(|it| front.begin(it)));
         left.drain(..).for_each(|(open, asks)| front.ask(open, asks));
+        // Replies to these are not to wait until the queue is empty.
+        tokio::task::yield_now().await;
     }
 }
 
