@@ -55,13 +55,14 @@ pub(super) async fn serve(
         let (front, activity) = (Arc::clone(front), Arc::clone(&activity));
         let offer = http3.map(offer);
         service_fn(move |query: Request<Incoming>| {
-            let answered = respond(Arc::clone(&front), Arc::clone(&activity), client, query);
-            let offer = offer.clone();
-            async move {
-                let mut response = answered.await?;
-                response.headers_mut().extend(offer.map(|it| (ALT_SVC, it)));
-                Ok::<_, Silence>(response)
-            }
+            // Boxed, because hyper moves what a query becomes about before it stands where it stays.
+            Box::pin(respond(
+                Arc::clone(&front),
+                Arc::clone(&activity),
+                client,
+                query,
+                offer.clone(),
+            ))
         })
     };
     let stream = TokioIo::new(stream);
@@ -98,13 +99,16 @@ async fn respond(
     activity: Arc<Activity>,
     client: Client,
     query: Request<Incoming>,
+    offer: Option<HeaderValue>,
 ) -> Result<Response<Full<Bytes>>, Silence> {
     let _busy = Busy::new(&activity);
     let answered = doh::respond(&front, client, query).await;
     if answered.is_last {
         activity.end();
     }
-    answered.response
+    let mut response = answered.response?;
+    response.headers_mut().extend(offer.map(|it| (ALT_SVC, it)));
+    Ok(response)
 }
 
 /// Works until the connection ends, idles too long, or is told to end.
