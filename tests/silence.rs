@@ -49,9 +49,7 @@ fn add(lines: &mut Lines, offline: &Offline, name: &Name, verdict: &Verdict) {
     for reason in &verdict.reasons {
         let line = policy::silence(reason, &host);
         let entry = |head| line.strip_prefix(head).and_then(|it| it.strip_suffix(']'));
-        if let Some(entry) = entry("[protect] owned = [") {
-            lines.owned.insert(entry.to_owned());
-        } else if let Some(entry) = entry("[platform] allow = [") {
+        if let Some(entry) = entry("[platform] allow = [") {
             lines.allow.insert(entry.to_owned());
         } else {
             lines.rules.insert(line);
@@ -61,7 +59,6 @@ fn add(lines: &mut Lines, offline: &Offline, name: &Name, verdict: &Verdict) {
 
 #[derive(Default)]
 struct Lines {
-    owned: BTreeSet<String>,
     allow: BTreeSet<String>,
     rules: BTreeSet<String>,
 }
@@ -71,8 +68,7 @@ impl Lines {
     fn config(self) -> String {
         let joined = |it: BTreeSet<String>| it.into_iter().collect::<Vec<_>>();
         format!(
-            "[protect]\nowned = [{}]\n[platform]\nallow = [{}]\n{}\n",
-            joined(self.owned).join(",\n"),
+            "[platform]\nallow = [{}]\n{}\n",
             joined(self.allow).join(",\n"),
             joined(self.rules).join("\n")
         )
@@ -99,6 +95,24 @@ fn the_suggested_lines_silence() {
     let loud = |it: &&Name| judge(&after, it).action != Action::Pass;
     let loud: Vec<String> = found.iter().filter(loud).map(Name::text).collect();
     assert!(loud.is_empty(), "{} of {} names: {loud:#?}", loud.len(), found.len());
+}
+
+/// A line under a phishing finding must not open the door to all that its owner registered.
+#[test]
+fn a_line_reaches_no_further_than_its_name() {
+    let before = offline("");
+    for (name, beside) in [
+        ("usps.com-login.top", "paypal.com-login.top"),
+        ("www.paypal-login.top", "mail.paypal-login.top"),
+        ("paypal-login.netlify.app", "paypal-verify.netlify.app"),
+    ] {
+        let [name, beside] = [name, beside].map(|it| Name::parse(it).unwrap());
+        let mut lines = Lines::default();
+        add(&mut lines, &before, &name, &judge(&before, &name));
+        let after = offline(&lines.config());
+        assert_eq!(judge(&after, &name).action, Action::Pass, "{}", name.text());
+        assert_eq!(judge(&after, &beside).action, Action::Sinkhole, "{}", beside.text());
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@ use super::{
     Knowledge,
     guard::{Kind, is_delegated},
     hash::Prefixes,
-    view::Cut,
 };
 
 /// Highest score of a name carried by a rewriting proxy.
@@ -71,14 +70,6 @@ pub(super) fn inner<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
     }
 }
 
-/// The entry of `[protect] owned` that silences the look-alike findings on a name: what its owner registered, or the name
-/// itself where another name is carried, which would still be judged.
-pub fn owned_entry<'a>(host: &Host<'a>) -> &'a str {
-    let site = Cut::of(&Host { hosting: None, ..*host }).map_or("", |it| it.site);
-    let whole = site.is_empty() || inner(host.name, site).is_some();
-    if whole { host.name } else { site }
-}
-
 /// The name that a proxy wrote with hyphens for dots, doubled ones for hyphens: `www-paypal--login-top`.
 pub(super) fn unhyphenated(name: &str) -> String {
     name.replace("--", "\0").replace('-', ".").replace('\0', "-")
@@ -102,16 +93,6 @@ mod tests {
         check("paypal-login.top.branch.corp.example", "corp.example", Some("paypal-login.top"));
         check("printer.corp.example", "corp.example", None);
         check("corp.example", "corp.example", None);
-    }
-
-    #[test]
-    fn owned_entries_are_what_was_registered() {
-        let check = |name: &str, expected| assert_eq!(owned_entry(&Host::new(name)), expected);
-        check("www.paypal-login.example", "paypal-login.example");
-        check("www.paypal-login.uk.com", "paypal-login.uk.com");
-        check("www.paypa1.com.evil.example", "www.paypa1.com.evil.example");
-        check("paypal-login.top.fritz.box", "paypal-login.top.fritz.box");
-        check("paypal", "paypal");
     }
 
     #[test]

@@ -62,7 +62,6 @@ use crate::{
     verdict::{Finding, Technique},
 };
 
-pub use carried::owned_entry;
 pub use random::looks_random;
 
 use carried::Carried;

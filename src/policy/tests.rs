@@ -214,7 +214,7 @@ fn every_reason_can_be_silenced() {
     let reason = |source| Reason { source, finding: finding(Technique::Combo), overridden: false };
     assert_eq!(
         silence(&reason(Source::Lookalike), &host),
-        "[protect] owned = [\"paypal-login.example\"]"
+        "[[rule]]\nname = \"a.paypal-login.example\"\naction = \"pass\""
     );
     assert_eq!(
         silence(&reason(Source::List), &host),

@@ -176,7 +176,7 @@ fn people_read_why_and_how_to_silence_it() {
         "would sinkhole rnicrosoft.com",
         "`rnicrosoft.com` reads as `microsoft.com`: `rn` for m",
         "    100 = fold-whole 69 + start 28 ",
-        "to silence: [protect] owned = [\"rnicrosoft.com\"]",
+        "to silence: [[rule]]\n                name = \"rnicrosoft.com\"\n                action = \"pass\"\n",
         "to silence: [platform] allow = [\"some-shop.netlify.app\"]",
         "owned by PayPal",
     ] {
