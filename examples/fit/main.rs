@@ -101,6 +101,8 @@ fn is_fixed(word: &str) -> bool {
                 | "swap-country"
                 | "swap-other"
                 | "swap-own"
+                | "slip-home"
+                | "slip-home-faint"
                 | "hyphen-less"
                 | "own-slip"
                 | "own-short"

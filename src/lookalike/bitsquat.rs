@@ -1,4 +1,4 @@
-//! `bitsquat`: one bit flipped in memory or on the wire. `micrgsoft.com` for `microsoft.com`.
+//! `bitsquat`: one bit flipped in memory or on the wire. `micrgsoft-login.com`.
 //!
 //! A letter that differs in one bit from the one meant and is no neighbour on the keyboard can hardly be a slip of a hand;
 //! it is registered for the machines that make such slips. Found with the index of `typo`.

@@ -1,4 +1,4 @@
-//! `combo`: a brand and another word in one label. `paypal-login.top`, `securepaypal.com`, `mi-netflix-cuenta.info`.
+//! `combo`: a brand and another word in one label. `paypal-login.top`, `securepaypal-account.top`, `mi-netflix-cuenta.info`.
 //!
 //! With separators the brand is a token; without, the rest of the label should split into words, keywords or digits, and
 //! the brand must not be part of a longer word. A brand that is itself a common word needs a keyword beside it.

@@ -4,10 +4,11 @@ use crate::{name::Class, verdict::Technique};
 
 use super::{
     doppelganger,
-    evidence::{EVIDENCE_MAX, Evidence, Feature, Features, List, NO_LABEL},
+    evidence::{Detail, EVIDENCE_MAX, Evidence, Feature, Features, List, NO_LABEL},
     protect::Flags,
     random,
     scan::{Place, Scan},
+    typo,
     view::Span,
     words::Strength,
 };
@@ -40,6 +41,9 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         let middle = token.start < evidence.span.start && evidence.span.end < token.end;
         let flags = scan.know.protected.label(evidence.label).flags;
         interactions(scan, flags, middle, &mut features);
+        if let Detail::Slip(slip) = evidence.detail {
+            typo::at_home(slip, scan.know.protected.label(evidence.label).len(), &mut features);
+        }
         evidence.features = features;
     }
 }
@@ -187,16 +191,14 @@ impl Rest {
 fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features) {
     let label = scan.know.protected.label(evidence.label);
     let (len, common) = match evidence.detail {
-        super::evidence::Detail::Domain(id) => {
+        Detail::Domain(id) => {
             let domain = &scan.know.protected.domains[id as usize];
             let first = domain.text.split('.').next().unwrap_or("");
             (first.len(), first.len() < 6 && scan.know.words.strength(first.as_bytes()).is_some())
         }
-        super::evidence::Detail::None
-        | super::evidence::Detail::Far(_)
-        | super::evidence::Detail::Slip(_)
-        | super::evidence::Detail::Known(_)
-        | super::evidence::Detail::Stranger => (label.len(), label.flags.common),
+        Detail::None | Detail::Far(_) | Detail::Slip(_) | Detail::Known(_) | Detail::Stranger => {
+            (label.len(), label.flags.common)
+        }
     };
     // The name by itself says no more for being long.
     let len = match evidence.features.has(Feature::TldSwap) {

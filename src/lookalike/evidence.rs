@@ -96,6 +96,8 @@ features! {
     SlipLen10 = "slip-len-10",
     SlipWord = "slip-word",
     SlipCrowded = "slip-crowded",
+    SlipHome = "slip-home",
+    SlipHomeFaint = "slip-home-faint",
     Hyphen = "hyphen",
     HyphenLess = "hyphen-less",
     ComboToken = "combo-token",

@@ -1,6 +1,6 @@
-//! `hyphen`: a hyphen added, left out or moved. `face-book.com`, `pay-pal-login.top`, `tmobile.top`; for the operator's own
-//! `contoso-widgets.com`, `contosowidgets.com` and `con-tosowidgets.com`.
+//! `hyphen`: a hyphen added, left out or moved. `face-book-login.com`, `pay-pal-login.top`.
 //!
+//! For the operator's own `contoso-widgets.com` that is `contosowidgets.com` and `con-tosowidgets.com` too.
 //! Tokens in a row are glued and asked for; a label that has hyphens is also known without them and as a run of tokens.
 //! For own labels with hyphens a run may hold a look-alike letter or a slip as well, and stand inside a longer text.
 

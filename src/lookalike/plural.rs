@@ -1,4 +1,4 @@
-//! `plural`: a plural `s` added or left out. `coinbases.com`, `wellfargo.com`.
+//! `plural`: a plural `s` added or left out. `instagrams.com`, `coinbases-login.com`.
 //!
 //! Found with the index of `typo`. Weak by itself: honest names grow an `s` easily.
 
@@ -14,6 +14,7 @@ mod tests {
 
     #[test]
     fn hits_and_near_misses() {
+        finds("instagrams.com", Technique::Plural, "instagram.com");
         finds("coinbases-login.com", Technique::Plural, "coinbase.com");
         silent("targets.com");
     }

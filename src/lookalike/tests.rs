@@ -275,6 +275,44 @@ fn neighbours_of_own_domains_stay_silent() {
     check_own("acmewidgetry.com", false, &[("acme.com", None)]);
 }
 
+/// The names after a technique in the first sentences of its file are found, by that technique.
+#[test]
+fn examples_in_the_documentation_are_found() {
+    let mut wrong = Vec::new();
+    for text in [
+        include_str!("bitsquat.rs"),
+        include_str!("combo.rs"),
+        include_str!("doppelganger.rs"),
+        include_str!("embedding.rs"),
+        include_str!("homograph.rs"),
+        include_str!("hyphen.rs"),
+        include_str!("plural.rs"),
+        include_str!("subdomain.rs"),
+        include_str!("tenant_brand.rs"),
+        include_str!("tld_swap.rs"),
+        include_str!("typo.rs"),
+    ] {
+        let head: Vec<&str> = text.lines().take_while(|it| it.starts_with("//! ")).collect();
+        let head = head.join(" ");
+        let mut quoted = head.split('`').skip(1).step_by(2);
+        let technique = quoted.next().unwrap();
+        let names: Vec<&str> = quoted.filter(|it| it.contains('.')).collect();
+        assert!(!names.is_empty(), "{technique} shows no name");
+        for shown in names {
+            let name = crate::name::to_ascii(shown).unwrap();
+            let platform = ["netlify.app", "webflow.io"].into_iter().find(|it| name.ends_with(it));
+            let hosted = |it| hosted(&name, it, Class::Paas);
+            let host = platform.map_or_else(|| Host::new(&name), hosted);
+            let (score, found) = judge(&host);
+            let first = found.first().map_or("nothing", |it| it.technique.as_str());
+            if score < 50 || first != technique {
+                wrong.push(format!("{technique} {shown}: {score} {first}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn owners_are_told() {
     let owner = |name: &'static str| ENGINE.owner_of(&Host::new(name));

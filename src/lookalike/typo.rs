@@ -1,8 +1,13 @@
-//! `typo`: a slip of the keyboard. `gogle.com`, `paypall.com`, `mircosoft.com`, `facebpok.com`, `netflex.com`.
+//! `typo`: a slip of the keyboard. `microsft.com`, `microosoft.com`, `micorosoft.com`, `mircosoft.com`, `facebpok.com`,
+//! `facobook.com`, `paypall-login.com`.
 //!
 //! The label may miss a letter, have one too many or twice, two swapped, or another in its place: the key beside it, or
 //! another vowel. Candidates come from an index of all labels with one letter left out (a deletion neighbourhood), never
 //! from a walk over the brands. Short labels, dictionary words and differences in trailing digits alone are no slips.
+//!
+//! A slip with nothing beside it is worth a look where the label has eight letters and more, is no word, and stands under a
+//! suffix of an official domain: whose hand slips in a name still types the suffix. Honest names differ from such labels
+//! by letters at the end, by other letters in a place, and by the first letter; those are left alone.
 
 use crate::verdict::Technique;
 
@@ -154,6 +159,28 @@ pub(super) fn judge(
     Some((technique, features))
 }
 
+/// Shortest label, and shortest for an omission or insertion, that is long enough for a slip with nothing beside it.
+const HOME_MIN: usize = 8;
+const HOME_LENGTH_MIN: usize = 9;
+
+/// Adds the features of a slip in a distinctive label under a suffix of an official domain.
+pub(super) fn at_home(slip: Slip, len: usize, features: &mut Features) {
+    let has = |it| features.has(it);
+    let inside = usize::from(slip.at) < len;
+    let (hand, faint) = match slip.kind {
+        SlipKind::Transposition | SlipKind::Repetition => (len >= HOME_MIN, false),
+        SlipKind::Near | SlipKind::Vowel | SlipKind::Plural => (len >= HOME_MIN, true),
+        SlipKind::Omission | SlipKind::Insertion => (len >= HOME_LENGTH_MIN && inside, true),
+        SlipKind::Replacement | SlipKind::Bit => (false, false),
+    };
+    let other = [Feature::SlipFirst, Feature::SlipWord, Feature::SlipCrowded, Feature::Common];
+    // Ten letters and more are enough by themselves.
+    let whole = has(Feature::TypoWhole) && has(Feature::SlipLen8) && has(Feature::SuffixHome);
+    let counts = hand && whole && !has(Feature::Own) && !other.into_iter().any(has);
+    features.set(Feature::SlipHome, counts);
+    features.set(Feature::SlipHomeFaint, counts && faint);
+}
+
 /// Keys in rows, each row half a key further right, as on QWERTY; QWERTZ and AZERTY move few letters only.
 const ROWS: [&[u8]; 4] = [b"1234567890", b"qwertyuiop", b"asdfghjkl", b"zxcvbnm"];
 
@@ -196,7 +223,7 @@ impl Slip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lookalike::tests::{finds, silent};
+    use crate::lookalike::tests::{finds, quiet, silent};
     use crate::verdict::Technique;
 
     #[test]
@@ -236,6 +263,14 @@ mod tests {
     fn hits_and_near_misses() {
         finds("instagrma-login.com", Technique::Typo, "instagram.com");
         finds("mircosoftonline.top", Technique::Typo, "microsoftonline.com");
+        for name in ["microsfot.com", "microsft.com", "mircosoft.com", "micorosoft.com"] {
+            finds(name, Technique::Typo, "microsoft.com");
+        }
+        quiet("microsoftx.com");
+        quiet("nicrosoft.com");
+        quiet("telegraf.rs");
+        quiet("unicredito.it");
+        quiet("satispa.com");
         silent("goggles.com");
         silent("tsa.gov");
         silent("cibc.com");
