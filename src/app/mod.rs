@@ -7,6 +7,7 @@ mod designated;
 mod files;
 mod forwarding;
 mod lock;
+mod pages;
 mod priority;
 mod reload;
 mod remember;

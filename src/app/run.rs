@@ -6,6 +6,7 @@ use super::{
     files::Watched,
     forwarding::{bootstrap, forwarding, trust},
     lock::DataDir,
+    pages,
     reload::{self, Live, Reloader},
     remember::Keeper,
     system::HostSystem,
@@ -72,6 +73,7 @@ impl Options {
 /// # Errors
 /// Whatever keeps it from starting: a bad file, a held address or directory, no upstream.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
+    pages::usual();
     log_to_stderr();
     let mut watched = reload::watch_config(options);
     let config = options.config()?;
