@@ -4,6 +4,7 @@ use super::{Ask, ForwardError, Forwarded, IN_FLIGHT_MAX, journey::Journey, lock,
 use crate::dns::Answer;
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -89,7 +90,10 @@ impl Flight {
 
     fn go_on(&self, step: impl FnOnce(&mut Journey) -> Option<Landing>) {
         let mut aloft = lock(&self.aloft);
-        let Some(landing) = aloft.as_mut().and_then(|it| step(&mut it.journey)) else { return };
+        let Some(Aloft { journey, .. }) = &mut *aloft else { return };
+        // A panic is a bug of ours; it costs one query, never the receiver of all replies.
+        let stepped = catch_unwind(AssertUnwindSafe(|| step(journey)));
+        let Some(landing) = stepped.unwrap_or(Some(Err(ForwardError::Malformed))) else { return };
         let landed = aloft.take();
         drop(aloft);
         if let Some(Aloft { journey, then }) = landed {
