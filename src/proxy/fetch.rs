@@ -166,13 +166,13 @@ impl Proxy {
         done.unwrap_or(Fetched::Failed(ForwardError::Malformed))
     }
 
-    /// Asks again for an answer that is about to expire, and waits for nothing.
+    /// Asks again for an answer that is about to expire, and waits for nothing; on the asynchronous side, for it sends.
     #[cold]
-    pub(super) fn prefetch(&self, query: &Query<'_>, ways: (&Arc<Ways>, u16)) {
+    pub(super) fn prefetch(&self, query: &Query<'_>, (ways, route): (&Arc<Ways>, u16)) {
         if let Some(proxy) = self.me.upgrade() {
             self.metrics.here().prefetches.bump();
-            let _entered = self.runtime.enter();
-            proxy.fetch_then(query, ways, None);
+            let (ask, ways) = (asked(query, ways), Arc::clone(ways));
+            self.runtime.spawn(async move { proxy.fetch_ask(ask, (&ways, route), None) });
         }
     }
 
@@ -183,17 +183,18 @@ impl Proxy {
         (ways, route): (&Arc<Ways>, u16),
         waiter: Option<Waiter>,
     ) {
+        self.fetch_ask(asked(query, ways), (ways, route), waiter);
+    }
+
+    fn fetch_ask(
+        self: &Arc<Self>,
+        ask: Ask,
+        (ways, route): (&Arc<Ways>, u16),
+        waiter: Option<Waiter>,
+    ) {
         let Some(upstreams) = ways.set(route) else {
             waiter.into_iter().for_each(|it| it(&Err(ForwardError::NoUpstream)));
             return;
-        };
-        let ask = Ask {
-            name: query.name.clone(),
-            qtype: query.qtype,
-            qclass: query.qclass,
-            dnssec_ok: query.dnssec_ok(),
-            checking_disabled: query.cd,
-            subnet: ways.subnet(query).map(Box::from),
         };
         let Some(fetch) = self.join(&ask, (route, ways.caching), waiter) else { return };
         if ways.passes_on(route, &ask) {
@@ -289,6 +290,18 @@ impl Proxy {
         let held = self.answers.get(key).filter(|it| is_useful(&it.answer));
         let held = held.filter(|it| it.is_fresh(now) || (caching.stale && it.may_be_stale(now)));
         held.inspect(|it| it.rest(now, RESTING)).is_some()
+    }
+}
+
+/// What an upstream is asked for a query.
+fn asked(query: &Query<'_>, ways: &Ways) -> Ask {
+    Ask {
+        name: query.name.clone(),
+        qtype: query.qtype,
+        qclass: query.qclass,
+        dnssec_ok: query.dnssec_ok(),
+        checking_disabled: query.cd,
+        subnet: ways.subnet(query).map(Box::from),
     }
 }
 

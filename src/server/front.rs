@@ -197,6 +197,9 @@ impl Front {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut read = Query::parse(received.packet);
             let known = self.renew_cookie(&mut read, client, now);
+            if known {
+                self.metrics.here().cookies_known.bump();
+            }
             if let Some(per_sec) = rate.filter(|_| !known)
                 && let Some(outcome) = self.limit(&read, client, per_sec, now, out)
             {
@@ -345,11 +348,7 @@ impl Front {
             Err(Rejected::Silence) => return false,
         };
         let Some(cookie) = edns.as_mut().and_then(|it| it.cookie.as_mut()) else { return false };
-        let known = self.cookies.renew(cookie, client.address.ip(), now);
-        if known {
-            self.metrics.here().cookies_known.bump();
-        }
-        known
+        self.cookies.renew(cookie, client.address.ip(), now)
     }
 
     /// What is done with a query beyond the rate limit; `None` within it.

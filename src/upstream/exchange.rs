@@ -14,6 +14,7 @@ use super::{
 use crate::dns::{Answer, BadReply, Client, Transport};
 use std::{
     fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -148,7 +149,8 @@ impl Driver {
                     tick.as_mut().reset(time::Instant::now() + TICK);
                 }
                 () = tick.as_mut() => {
-                    resting = self.tick(clock::now());
+                    let ticked = catch_unwind(AssertUnwindSafe(|| self.tick(clock::now())));
+                    resting = ticked.unwrap_or(false);
                     let next = if resting { SWEEP_RESTING } else { TICK };
                     tick.as_mut().reset(time::Instant::now() + next);
                 }
@@ -192,7 +194,9 @@ impl Driver {
             }
             let now = clock::now();
             for at in 0..self.ready.len() {
-                self.receive(self.ready.key(at), now);
+                let key = self.ready.key(at);
+                // A panic is a bug of ours; it costs one reply, never the receiver of all of them.
+                _ = catch_unwind(AssertUnwindSafe(|| self.receive(key, now)));
             }
         }
         false
