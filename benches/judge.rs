@@ -186,8 +186,8 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
 fn slow_names() -> Vec<(&'static str, String)> {
     let label = |text: &str| text.repeat(63 / text.len());
     vec![
-        ("127 labels", "a.".repeat(125) + "top"),
-        ("127 tokens", "a-".repeat(30) + "a.top"),
+        ("127 labels", "a.".repeat(126) + "a"),
+        ("120 tokens", format!("{0}.{0}.{0}.{0}.top", "a-".repeat(29) + "a")),
         (
             "four labels of one brand",
             [label("paypal"), label("paypal"), label("paypal"), "top".to_owned()].join("."),

@@ -226,10 +226,15 @@ impl Engine {
             }
             None => return 0,
         };
-        // A region of the carrier's own (`netflix.com.us.mcas.ms`) reads like a country's suffix.
-        let regional = inner.rsplit_once('.').filter(|(_, region)| region.len() == 2);
-        if regional.is_some_and(|(head, _)| self.is_honest(&Host::new(head))) {
-            return 0;
+        // A region of the carrier's own (`netflix.com.us.mcas.ms`) reads like a country's suffix, and so may a label of the operator's
+        // (`paypal.com.office.corp.example`): `office` is a top-level domain.
+        let regional = |last: &str| kind != Kind::Proxy || last.len() == 2;
+        let mut rest = inner;
+        while let Some((head, _)) = rest.rsplit_once('.').filter(|it| regional(it.1)) {
+            if self.is_honest(&Host::new(head)) {
+                return 0;
+            }
+            rest = head;
         }
         let inner = Host::new(inner);
         let mut view = View::new();
