@@ -103,13 +103,17 @@ fn write(answer: &Answer, query: &Query<'_>, age_secs: u32, limit: usize, out: &
     reply.write(out);
 }
 
-/// Owners, types, targets and RDATA of the answer section; its TTLs.
+/// Types whose RDATA may hold compressed names (RFC 3597 section 4), and so be of another length once records before it are gone.
+const COMPRESSED: [u16; 13] = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15, 17, 18];
+
+/// Owners, types, targets and length of RDATA of the answer section; its TTLs.
 fn records_of(answer: &Answer) -> (Vec<(Name, u16, usize)>, Vec<u32>) {
     let mut records = Vec::new();
     let mut ttls = Vec::new();
     for record in answer.records() {
         let owner = answer.name_at(record.owner).expect("owners have been checked");
-        records.push((owner, record.rtype, record.rdata.len()));
+        let len = if COMPRESSED.contains(&record.rtype) { 0 } else { record.rdata.len() };
+        records.push((owner, record.rtype, len));
         ttls.push(record.ttl);
     }
     let names = [rtype::CNAME, rtype::DNAME];
