@@ -228,7 +228,6 @@ fn suffixes_have_a_kind() {
 fn names_are_names() {
     let files = [
         ("benign/sites.tsv", 3, 1, 8_000),
-        ("phishing.tsv", 2, 0, 5_000),
         ("benign/hosts.txt", 1, 0, 4_000),
         ("benign/idn_real.txt", 1, 0, 250),
         ("carried.txt", 2, 1, 220),

@@ -9,6 +9,9 @@ use crate::{
 const DETECTION: [(&str, f64, f64); 3] =
     [("openphish", 8.0, 13.0), ("jpcert", 9.0, 11.0), ("pdd_phishtank", 14.0, 17.0)];
 
+/// Shares to block and to log of the sites that carry a distinctive brand.
+const DISTINCTIVE: (f64, f64) = (65.0, 93.0);
+
 /// Sites below which the share of those with a distinctive brand says nothing.
 const SITES_MIN: usize = 200;
 
@@ -42,27 +45,27 @@ impl Bar {
         }
     }
 
+    /// Shares of sites to block and to log at least.
+    fn shares(&mut self, what: String, count: Count, (block, log): (f64, f64)) {
+        let (blocked, logged) = (count.blocked(), count.logged());
+        self.row(
+            format!("{what}, block / log %"),
+            format!(">= {block} / {log}"),
+            format!("{blocked:.2} / {logged:.2}"),
+            blocked >= block && logged >= log,
+        );
+    }
+
     pub(crate) fn detection(&mut self, set: &str, off: Count) {
         if let Some((_, block, log)) = DETECTION.iter().find(|it| set.starts_with(it.0)) {
-            let (blocked, logged) = (off.blocked(), off.logged());
-            self.row(
-                format!("{set}: sites off platforms, block / log %"),
-                format!(">= {block} / {log}"),
-                format!("{blocked:.2} / {logged:.2}"),
-                blocked >= *block && logged >= *log,
-            );
+            self.shares(format!("{set}: sites off platforms"), off, (*block, *log));
         }
     }
 
     pub(crate) fn distinctive(&mut self, set: &str, brand: Count) {
         if brand.all >= SITES_MIN {
-            let (blocked, logged) = (brand.blocked(), brand.logged());
-            self.row(
-                format!("{set}: sites with a distinctive brand, block / log %"),
-                ">= 65 / 93".to_owned(),
-                format!("{blocked:.1} / {logged:.1}"),
-                blocked >= 65.0 && logged >= 93.0,
-            );
+            let what = format!("{set}: sites with a distinctive brand");
+            self.shares(what, brand, DISTINCTIVE);
         }
     }
 

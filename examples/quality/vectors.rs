@@ -1,13 +1,18 @@
 //! Names in other scripts: a browser's vectors, registered homographs, real names.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use squint::lookalike::{Config, Engine};
 
 use crate::{
     bar::Bar,
+    files,
     measure::{browser, false_positives},
     names::names,
+    stem,
 };
 
 /// Prints a line for each.
@@ -22,11 +27,9 @@ pub(crate) fn print(data: &Path, engine: &Engine, bar: &mut Bar) {
         bar.vectors(alike, all);
     }
     homographs(data, engine, bar);
-    let (mut real, mut idn) = (Vec::new(), data.join("benign/idn_benign_dev.tsv"));
-    if !idn.exists() {
-        idn = data.join("benign/idn_real.txt");
-    }
-    real.extend(names(&idn));
+    let is_idn = |it: &PathBuf| stem(it).starts_with("idn_");
+    let idn = files(&data.join("benign")).into_iter().filter(is_idn);
+    let real: Vec<String> = idn.flat_map(|it| names(&it)).collect();
     if !real.is_empty() {
         let count = false_positives(engine, &real);
         println!(

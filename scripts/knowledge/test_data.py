@@ -58,19 +58,6 @@ def benign(data, suffixes):
     ], sorted(lines))
 
 
-def phishing(data, suffixes):
-    lines, seen = [], set()
-    for source, file, count in (("nikolaischunk", "discord_nikolaischunk_2024.tsv", 4000), ("durablenapkin", "durablenapkin_2026.tsv", 2000)):
-        for name in sample(names(data / "phishing" / file, 1), count):
-            if name not in seen and suffixes.registrable(name):
-                seen.add(name)
-                lines.append(f"{name}\t{source}")
-    write("phishing.tsv", [
-        "Names seen in phishing and scams: name, source. Not every one carries a deceptive name.",
-        "Sources: nikolaischunk/discord-phishing-links (MIT, 2024-03), durablenapkin/scamblocklist (MIT, 2026-08); notices in blocklists/NOTICE.md. " + DATE,
-    ], sorted(lines, key=lambda it: it.split("\t")[1]))
-
-
 def other_scripts(data, _):
     sources = ["opendns_top10k_2014", "opendns_random10k_2014", "misp_majestic_million_2023-10", "china_accelerated_2026"]
     found = {it for source in sources for it in names(data / f"benign/{source}.txt") if "xn--" in it}
@@ -143,7 +130,7 @@ def main():
         sys.exit(__doc__)
     data = pathlib.Path(sys.argv[1])
     suffixes = Suffixes(data / "suffix/public_suffix_list.dat")
-    for build in (benign, other_scripts, phishing, vectors, hosts):
+    for build in (benign, other_scripts, vectors, hosts):
         build(data, suffixes)
 
 
