@@ -6,7 +6,7 @@ use super::{
     names,
     rdata::Entry,
     rtype,
-    wire::{HEADER_LEN, Header, u16_at},
+    wire::{HEADER_LEN, Header},
 };
 use crate::name::Name;
 use foldhash::HashSet;
@@ -83,7 +83,7 @@ fn around(
 /// Whether a record of the authority section says something of a zone above the names asked, or proves what is not there.
 fn is_authority(message: &[u8], entry: &Entry, owner: &Name, chain: &[Name]) -> bool {
     let rtype = match entry.rtype {
-        rtype::RRSIG => u16_at(message, entry.rdata.start).unwrap_or_default(),
+        rtype::RRSIG => entry.covered(message).unwrap_or_default(),
         other => other,
     };
     match rtype {
@@ -155,8 +155,7 @@ fn pass(
 
 /// Whether a record is a DNAME or signs one: those stand above the names that they concern.
 fn makes_alias(message: &[u8], entry: &Entry) -> bool {
-    entry.rtype == rtype::DNAME
-        || (entry.rtype == rtype::RRSIG && u16_at(message, entry.rdata.start) == Some(rtype::DNAME))
+    entry.rtype == rtype::DNAME || entry.covered(message) == Some(rtype::DNAME)
 }
 
 /// Whether a name is an ancestor of another.

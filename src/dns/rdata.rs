@@ -1,6 +1,6 @@
 //! Records on the wire, and the names within their RDATA that a sender may compress.
 
-use super::{class, names, rtype};
+use super::{class, names, rtype, wire::u16_at};
 use std::ops::Range;
 
 /// Octets of a record between owner and RDATA: TYPE, CLASS, TTL, RDLENGTH.
@@ -36,6 +36,12 @@ impl Entry {
             ttl: u32::from_be_bytes([e, f, g, h]),
             rdata: start..end,
         })
+    }
+
+    /// The type that an RRSIG record covers; `None` for other records, and where its RDATA is too short to say.
+    pub(super) fn covered(&self, message: &[u8]) -> Option<u16> {
+        let rdata = message.get(self.rdata.clone()).filter(|_| self.rtype == rtype::RRSIG)?;
+        u16_at(rdata, 0)
     }
 
     /// Where the record ends.
@@ -171,6 +177,19 @@ mod tests {
         check(rtype::SIG, &[[0; 18].as_slice(), b"\xc0\x0c", &[7; 64]].concat(), true);
         check(rtype::TXT, b"", true);
         check(65280, b"\xff\xff", true);
+    }
+
+    #[test]
+    fn what_a_signature_covers_stands_in_its_own_rdata() {
+        let check = |rtype: u16, rdata: &[u8], expected: Option<u16>| {
+            let (mut message, entry) = with(rtype, rdata);
+            message.extend(b"\x00\x32");
+            assert_eq!(entry.covered(&message), expected, "{rdata:?}");
+        };
+        check(rtype::RRSIG, b"\x00\x1c\x05", Some(rtype::AAAA));
+        check(rtype::RRSIG, b"\x00", None);
+        check(rtype::RRSIG, b"", None);
+        check(rtype::A, b"\x00\x1c\x05", None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     Answer, Query, Rcode, chain, class,
     rdata::Entry,
     rtype,
-    wire::{HEADER_LEN, Header, flag, u16_at},
+    wire::{HEADER_LEN, Header, flag},
 };
 use crate::name::Name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -83,9 +83,7 @@ impl Answer {
         if !self.entries().any(|it| is_refused(&it)) {
             return;
         }
-        let signs = |it: &Entry| {
-            it.rtype == rtype::RRSIG && u16_at(&message, it.rdata.start) == Some(rtype::AAAA)
-        };
+        let signs = |it: &Entry| it.covered(&message) == Some(rtype::AAAA);
         self.retain(|it| !is_refused(it) && !signs(it));
         self.set_authentic(false);
     }
@@ -180,7 +178,7 @@ impl Remade {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::Sample;
+    use super::super::{sample::Sample, wire::u16_at};
     use super::*;
 
     const NAME: &[u8] = b"\x03www\x07example\0";
