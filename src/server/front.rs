@@ -156,6 +156,37 @@ pub(super) struct Open<T> {
     pub(super) then: T,
 }
 
+/// A query that somebody is asked for. Dropped before its end, it is answered SERVFAIL: somebody panicked on the way.
+struct Due<T: Then> {
+    front: Arc<Front>,
+    packet: Arc<[u8]>,
+    client: Client,
+    received: Instant,
+    then: Option<T>,
+}
+
+impl<T: Then> Due<T> {
+    /// Writes the response once the proxy has what it asked for.
+    fn finish(mut self, asks: &Asks, fetched: Fetched) {
+        let mut out = Vec::with_capacity(RESPONSE_LEN_USUAL);
+        let Self { front, packet, client, received, then } = &mut self;
+        let outcome = front.finish(asks, fetched, packet, client, *received, &mut out);
+        if let Some(then) = then.take() {
+            then(outcome, out);
+        }
+    }
+}
+
+impl<T: Then> Drop for Due<T> {
+    fn drop(&mut self) {
+        if let Some(then) = self.then.take() {
+            let mut out = Vec::new();
+            let outcome = self.front.failed(&self.packet, &self.client, &mut out);
+            then(outcome, out);
+        }
+    }
+}
+
 impl Front {
     pub(super) fn new(
         responder: Responder,
@@ -284,21 +315,18 @@ impl Front {
     /// Has the proxy ask for what [`Front::begin`] left, and answers where that comes in.
     pub(super) fn ask<T: Then>(self: &Arc<Self>, open: Open<T>, asks: Asks) {
         let Open { packet, client, received, then } = open;
+        let (front, then) = (Arc::clone(self), Some(then));
+        let due = Due { front, packet: Arc::clone(&packet), client, received, then };
         let (Ok(query), Some(proxy)) = (Query::parse(&packet), self.responder.proxy()) else {
             return;
         };
-        let (front, packet) = (Arc::clone(self), Arc::clone(&packet));
-        let finish = move |asks: &Asks, fetched| {
-            let mut out = Vec::with_capacity(RESPONSE_LEN_USUAL);
-            let outcome = front.finish(asks, fetched, &packet, &client, received, &mut out);
-            then(outcome, out);
-        };
+        let finish = move |asks: &Asks, fetched| due.finish(asks, fetched);
         if catch_unwind(AssertUnwindSafe(|| proxy.ask(asks, &query, finish))).is_err() {
             self.metrics.here().panics.bump();
         }
     }
 
-    /// Writes the response once the proxy has what it asked for.
+    /// The response to what was asked for.
     fn finish(
         &self,
         asks: &Asks,
@@ -317,7 +345,7 @@ impl Front {
                     Outcome::Answered
                 }
                 // It was read before.
-                _ => Outcome::Dropped,
+                _ => self.failed(packet, client, out),
             }
         }));
         finished.unwrap_or_else(|_| self.panicked(packet, client, out))
@@ -417,6 +445,11 @@ impl Front {
 
     fn panicked(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
         self.metrics.here().panics.bump();
+        self.failed(packet, client, out)
+    }
+
+    /// SERVFAIL after a panic.
+    fn failed(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
         // Parsing may be what panicked.
         catch_unwind(AssertUnwindSafe(|| self.servfail(packet, client, out))).unwrap_or_else(|_| {
             self.metrics.here().dropped_silent.bump();
@@ -527,14 +560,20 @@ mod tests {
     use crate::{dns::Transport, server::script::Script};
     use proptest::prelude::*;
 
-    /// What becomes of `packet`, and the response.
-    fn answer(packet: &[u8], cut: bool) -> (Outcome, Vec<u8>) {
+    fn front() -> Front {
         let responder = Responder::Script(Arc::new(Script::new()));
         let (access, metrics) = (Arc::new(Access::new(&[])), Arc::new(Metrics::new()));
-        let front = Front::new(responder, access, metrics, clock::now());
+        Front::new(responder, access, metrics, clock::now())
+    }
+
+    fn client() -> Client {
         let address = ([127, 0, 0, 1], 5353).into();
-        let client =
-            Client { address, local: address.ip(), transport: Transport::Udp, keepalive: 0 };
+        Client { address, local: address.ip(), transport: Transport::Udp, keepalive: 0 }
+    }
+
+    /// What becomes of `packet`, and the response.
+    fn answer(packet: &[u8], cut: bool) -> (Outcome, Vec<u8>) {
+        let (front, client) = (front(), client());
         let mut out = vec![7; 3];
         let served = front.access.load();
         let outcome =
@@ -555,6 +594,18 @@ mod tests {
                 prop_assert_eq!(outcome, Outcome::Dropped);
             }
         }
+    }
+
+    #[test]
+    fn a_query_dropped_on_its_way_is_answered() {
+        let packet = b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\0\0\x01\0\x01";
+        let (sender, told) = std::sync::mpsc::channel();
+        let then = move |outcome, out: Vec<u8>| sender.send((outcome, out)).unwrap();
+        let (front, packet) = (Arc::new(front()), Arc::from(packet.as_slice()));
+        drop(Due { front, packet, client: client(), received: clock::now(), then: Some(then) });
+        let (outcome, response) = told.try_recv().unwrap();
+        assert_eq!((outcome, response[1], response[3] & 15), (Outcome::Answered, 7, 2));
+        assert!(told.try_recv().is_err());
     }
 
     #[tokio::test]
