@@ -5,6 +5,9 @@ use squint::{
     name::Name,
 };
 
+/// Octets of the longest name (RFC 1035 section 3.1).
+const NAME_LEN_MAX: usize = 255;
+
 /// Any octets as an upstream's reply to the question that they hold.
 pub(crate) fn check(octets: &[u8]) {
     let Some((name, used)) = octets.get(12..).and_then(Name::read) else { return };
@@ -22,7 +25,11 @@ pub(crate) fn check(octets: &[u8]) {
     };
     let (records, ttls) = records_of(&answer);
     assert!(answer.addresses().count() + answer.targets().count() <= records.len());
-    assert!(answer.size() <= 3 * octets.len() + 300);
+    // Where records are taken out, the names of the others are written in full: an owner, and two within an SOA's RDATA.
+    let count = |at: usize| usize::from(u16::from_be_bytes([octets[at], octets[at + 1]]));
+    let written = 3 * NAME_LEN_MAX * (count(6) + count(8) + count(10));
+    let most = (3 * octets.len() + 300 + written).min(usize::from(u16::MAX) + 2 * octets.len());
+    assert!(answer.size() <= most, "{} octets", answer.size());
 
     // It leaves, with other letters in the question and lower TTLs, and is read once more: only TTLs have changed.
     let sent = &octets[12..12 + used].to_ascii_uppercase();
