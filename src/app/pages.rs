@@ -2,8 +2,7 @@
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "prctl(2) is a C interface"))]
 
 /// Takes memory in pages of the usual size alone. The allocator asks for huge ones, of which each part that is used takes two
-/// megabytes: ten more than are needed, on a board that may have 512. A query from a cache of a million names
-/// would cost a twentieth less.
+/// megabytes, on a board that may have 512. A large cache would be a little faster with them.
 #[cfg(target_os = "linux")]
 pub(super) fn usual() {
     // SAFETY: numbers alone, and all that can come of it is that pages stay huge.

@@ -1,7 +1,8 @@
 //! The proxy: what happens to a query between its front and its response.
 //!
-//! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting; what it cannot serve goes to [`Proxy::respond`], which judges, forwards and remembers. Both leave by the
-//! same exit, where the event is recorded.
+//! Two entrances, one judgement. [`Proxy::respond_now`] serves what is remembered, without waiting; what it cannot serve goes to
+//! [`Proxy::respond`], which judges, forwards and remembers, or to its three steps for one who does not wait:
+//! [`Proxy::begin`], [`Proxy::ask`], [`Proxy::finish`]. All leave by the same exit, where the event is recorded.
 
 mod designated;
 mod dns64;
@@ -62,7 +63,7 @@ pub enum Now {
     Answered,
     /// Policy drops this query: send nothing.
     Silent,
-    /// Nothing remembered answers it: hand it to [`Proxy::respond`].
+    /// Nothing remembered answers it: hand it to [`Proxy::respond`] or [`Proxy::begin`].
     Later,
 }
 
