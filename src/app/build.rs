@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Config, Found},
+    hunt::Own,
     list::{Index, Report},
     lookalike::{self, Engine},
     name::{Class, Name, NameError},
@@ -38,12 +39,11 @@ pub fn offline_with(config: &Config, search_domains: Vec<String>) -> anyhow::Res
 
 /// What the look-alike engine is built from.
 pub fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Config {
-    let texts =
-        |domains: &[crate::config::Domain]| domains.iter().map(ToString::to_string).collect();
+    let Own { domains, typos, owned } = config.protect.own();
     lookalike::Config {
-        domains: texts(&config.protect.domains),
-        typos: texts(&config.protect.typos),
-        owned: texts(&config.protect.owned),
+        domains,
+        typos,
+        owned,
         brands: config.protect.brands,
         known_good: config.lookalike.known_good,
         sites: Arc::clone(&config.lookalike.known_good_sites),

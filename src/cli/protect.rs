@@ -123,10 +123,8 @@ fn try_domain(wanted: &Try) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::from(EXIT_BAD_INPUT));
     }
-    let texts = |domains: &[Domain]| domains.iter().map(ToString::to_string).collect();
-    let (typos, owned) = (texts(&config.protect.typos), texts(&config.protect.owned));
-    let trial =
-        Trial::new(Own { domains: vec![domain.clone()], typos, owned }, config.lookalike.log);
+    let own = Own { domains: vec![domain.clone()], ..config.protect.own() };
+    let trial = Trial::new(own, config.lookalike.log);
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let is_meant = |it: &Flagged| it.target == domain;
     for (site, flagged) in trial.well_known().into_iter().filter(|it| is_meant(&it.1)) {

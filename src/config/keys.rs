@@ -13,6 +13,7 @@ use super::{
     value::{self, Domain, Optional},
 };
 use crate::{
+    hunt::Own,
     list::{self, Kind},
     name::Class,
     proxy::{Prefix6, Prefix64},
@@ -257,6 +258,15 @@ pub struct Protect {
     pub owned: Vec<Domain>,
     /// Whether the built-in brands are protected.
     pub brands: bool,
+}
+
+impl Protect {
+    /// The domains as text.
+    pub fn own(&self) -> Own {
+        let texts = |domains: &[Domain]| domains.iter().map(ToString::to_string).collect();
+        let Self { domains, typos, owned, .. } = self;
+        Own { domains: texts(domains), typos: texts(typos), owned: texts(owned) }
+    }
 }
 
 impl Default for Protect {

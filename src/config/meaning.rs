@@ -15,7 +15,7 @@ use super::{
     value::{Domain, shown},
 };
 use crate::{
-    hunt::{Own, Trial},
+    hunt::Trial,
     list::{Kind, LISTS_MAX},
     name,
     platform::Allow,
@@ -111,17 +111,11 @@ pub(super) fn wide_domains(
     document: &Document<'_>,
     sites_max: usize,
 ) -> Vec<Problem> {
-    let texts = |domains: &[Domain]| domains.iter().map(ToString::to_string).collect();
     let protect = &config.protect;
     if protect.domains.is_empty() {
         return Vec::new();
     }
-    let own = Own {
-        domains: texts(&protect.domains),
-        typos: texts(&protect.typos),
-        owned: texts(&protect.owned),
-    };
-    let trial = Trial::new(own, config.lookalike.log);
+    let trial = Trial::new(protect.own(), config.lookalike.log);
     let mut flagged: HashMap<String, Vec<&str>> = HashMap::new();
     for (site, it) in trial.well_known() {
         flagged.entry(it.target).or_default().push(site);
