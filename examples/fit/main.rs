@@ -97,6 +97,7 @@ fn is_fixed(word: &str) -> bool {
                 | "typo-far-long"
                 | "sub-hosted"
                 | "sub-bare"
+                | "sub-portal"
                 | "tld-swap"
                 | "swap-country"
                 | "swap-other"

@@ -8,7 +8,7 @@ use super::{
     protect::Flags,
     random,
     scan::{Place, Scan},
-    typo,
+    subdomain, typo,
     view::Span,
     words::Strength,
 };
@@ -41,6 +41,7 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         let middle = token.start < evidence.span.start && evidence.span.end < token.end;
         let flags = scan.know.protected.label(evidence.label).flags;
         interactions(scan, flags, middle, &mut features);
+        features.set(Feature::SubPortal, portal(scan, evidence.span, features));
         if let Detail::Slip(slip) = evidence.detail {
             typo::at_home(slip, scan.know.protected.label(evidence.label).len(), &mut features);
         }
@@ -231,6 +232,16 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
 fn is_random(scan: &Scan<'_>) -> bool {
     let label = scan.cut.site.strip_suffix(scan.cut.suffix).unwrap_or("");
     random::looks_random(label.trim_end_matches('.'))
+}
+
+/// Whether a brand in a subdomain stands there as in the portals of honest companies.
+fn portal(scan: &Scan<'_>, span: Span, f: Features) -> bool {
+    f.has(Feature::SubLabel)
+        && f.has(Feature::KeywordElsewhere)
+        && (f.has(Feature::SuffixGeneric) || f.has(Feature::SuffixCountry))
+        // Nobody names a partner `microsoftonline`; who copies its sign-in page does.
+        && !f.has(Feature::Len13)
+        && subdomain::is_portal(scan, span)
 }
 
 /// Features that say more, or less, together.

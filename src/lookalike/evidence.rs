@@ -120,6 +120,7 @@ features! {
     SubInside = "sub-inside",
     SubHosted = "sub-hosted",
     SubBare = "sub-bare",
+    SubPortal = "sub-portal",
     SubRandom = "sub-random",
     Len3 = "len-3",
     Len4 = "len-4",

@@ -342,8 +342,8 @@ impl Engine {
         if tenant_brand::is_business(&scan) {
             score = score.min(tenant_brand::BUSINESS_MAX);
         }
-        if found.as_slice().iter().all(subdomain::is_bare) {
-            score = score.min(subdomain::BARE_MAX);
+        if found.as_slice().iter().all(subdomain::is_honest_too) {
+            score = score.min(subdomain::HONEST_MAX);
         }
         let told = why::Told { know: &self.know, host, cut, view };
         let mut seen: Vec<(Technique, u32)> = Vec::new();

@@ -5,20 +5,40 @@
 
 use super::{
     evidence::{Evidence, Feature},
-    scan::Place,
+    scan::{Place, Scan},
+    view::Span,
+    words::Strength,
 };
 use crate::verdict::Technique;
 
-/// Highest score of a brand alone in a subdomain.
-pub(super) const BARE_MAX: u8 = 75;
+/// Highest score of a brand in a subdomain as honest sites have it too.
+pub(super) const HONEST_MAX: u8 = 75;
 
 /// Whether evidence is a brand's own letters in a subdomain and nothing besides: no word that lures, no risky or official
-/// suffix, no domain that looks random.
-pub(super) fn is_bare(evidence: &Evidence) -> bool {
+/// suffix, no domain that looks random. Or beside one word that lures, each a label of its own, as the portals that a
+/// company runs for its people are named (`login.paypal.vendor.example`).
+pub(super) fn is_honest_too(evidence: &Evidence) -> bool {
     let f = evidence.features;
-    evidence.technique == Technique::Subdomain
-        && f.has(Feature::SubBare)
-        && !f.has(Feature::SubRandom)
+    let usual = f.has(Feature::SubBare) || f.has(Feature::SubPortal);
+    evidence.technique == Technique::Subdomain && usual && !f.has(Feature::SubRandom)
+}
+
+/// Whether a brand and one word that lures stand in labels of their own below a registered label that has no such word.
+pub(super) fn is_portal(scan: &Scan<'_>, span: Span) -> bool {
+    let (view, words) = (scan.view, &scan.know.words);
+    let mut lures = 0;
+    for token in view.tokens().iter().filter(|it| !it.span.overlaps(span)) {
+        let at = usize::from(token.label);
+        let whole = token.span.len() == view.labels()[at].len();
+        let lured = words.at(view, token.span) == Some(Strength::Strong);
+        let glued = || words.segment(view, token.span).is_some_and(|it| it.strong > 0);
+        if lured && whole && !view.is_registered(at) {
+            lures += 1;
+        } else if lured || glued() {
+            return false;
+        }
+    }
+    lures == 1
 }
 
 /// The feature of a brand at a place below the registered label.
@@ -46,8 +66,26 @@ mod tests {
         let engine = Engine::new(&Config::default());
         for name in ["ticketmaster.goguardian.com", "tiktok.tps.dv.tech"] {
             let score = engine.judge(&Host::new(name), &mut Vec::new());
-            assert!(score <= BARE_MAX, "{name}: {score}");
+            assert!(score <= HONEST_MAX, "{name}: {score}");
         }
         silent("www.paypal.com");
+    }
+
+    #[test]
+    fn portals_of_honest_companies_are_worth_a_look_at_most() {
+        let engine = Engine::new(&Config::default());
+        let score = |name| engine.judge(&Host::new(name), &mut Vec::new());
+        for portal in ["login.paypal.vendor.com", "www.paypal.support.vendor.co.uk"] {
+            assert!((50..=HONEST_MAX).contains(&score(portal)), "{portal}: {}", score(portal));
+        }
+        for deceptive in [
+            "login.paypal.vendor.top",
+            "login.paypal.account-check.com",
+            "secure.login.paypal.vendor.com",
+            "paypal-login.vendor.com",
+            "login.microsoftonline.vendor.com",
+        ] {
+            assert!(score(deceptive) >= 80, "{deceptive}: {}", score(deceptive));
+        }
     }
 }
