@@ -31,8 +31,12 @@ use std::{
 /// TTL of everything answered here, in seconds (RFC 6303 section 3).
 pub(super) const TTL_SECS: u32 = 10_800;
 
+/// Top-level domains that do not exist in DNS, nor does anything below them. Programs that look for a zone of that name would
+/// take it for a network's own: multicast DNS stands back where `local` has a SOA (RFC 6762 section 22.1).
+const NOWHERE: [&str; 5] = ["invalid", "test", "onion", "alt", "local"];
+
 /// Domains without content: whatever is asked below them does not exist.
-const EMPTY: [&str; 7] = ["invalid", "test", "onion", "alt", "local", "home.arpa", "service.arpa"];
+const EMPTY: [&str; 2] = ["home.arpa", "service.arpa"];
 
 /// The domain below which clients ask how this server is reached encrypted (RFC 9462 section 4).
 const DESIGNATED: &str = "resolver.arpa";
@@ -107,6 +111,7 @@ pub(super) fn enter<T: Copy>(bypass: Bypass, table: &mut Suffixes<T>, value: imp
     for suffix in EMPTY.iter().chain(&NOBODYS_REVERSE).chain(&[LOOPBACK_V4, LOOPBACK_V6]) {
         insert(suffix, Kind::Zone);
     }
+    NOWHERE.iter().for_each(|it| insert(it, Kind::Nxdomain));
     if !bypass.firefox_doh {
         FIREFOX.iter().for_each(|it| insert(it, Kind::Nxdomain));
     }
@@ -285,6 +290,11 @@ mod tests {
             check(name, AAAA, found, &[AAAA]).await;
             for qtype in [MX, HTTPS, rtype::DS, 65_280] {
                 check(name, qtype, found, &[]).await;
+            }
+        }
+        for name in NOWHERE.into_iter().chain(["www.test", "a.b.c.local"]) {
+            for qtype in [A, SOA, NS, 65_280] {
+                check(name, qtype, missing, &[]).await;
             }
         }
         for zone in EMPTY {
