@@ -60,12 +60,18 @@ fn chained(name: &rr::Name, qtype: RecordType, mut records: Vec<Record>) -> Vec<
     let leads_on = |it: &Record| it.record_type() == RecordType::CNAME;
     records.retain(|it| qtype == RecordType::ANY || it.record_type() == qtype || leads_on(it));
     let mut owner = name.clone();
-    for record in &mut records {
+    // A name has one alias (RFC 2181 section 10.1); a second one would be taken out.
+    let mut aliases = Vec::new();
+    records.retain_mut(|record| {
         record.name = owner.clone();
         if let RData::CNAME(it) = &record.data {
-            owner = it.0.clone();
+            if aliases.contains(&owner) {
+                return false;
+            }
+            aliases.push(std::mem::replace(&mut owner, it.0.clone()));
         }
-    }
+        true
+    });
     records
 }
 
@@ -234,7 +240,7 @@ proptest! {
             for record in &mut authorities {
                 if let RData::SOA(soa) = &record.data {
                     record.ttl = if record.ttl > i32::MAX as u32 { 0 } else { record.ttl };
-                    record.ttl = record.ttl.min(soa.minimum);
+                    record.ttl = record.ttl.min(soa.minimum).min(10_800);
                     break;
                 }
             }

@@ -48,6 +48,15 @@ pub enum BadReply {
     Truncated,
 }
 
+/// How an answer ends whose aliases lead to nothing that it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LooseEnd {
+    /// At a name of which it says nothing.
+    Alias(Box<Name>),
+    /// Where it has been before.
+    Circle,
+}
+
 /// One resource record of an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
@@ -65,13 +74,14 @@ impl Answer {
     /// Reads an upstream's reply to the question `name qtype qclass` asked with `id`.
     ///
     /// What is kept: rcode (extended bits included), AD, every record octet for octet, the first EDE. OPT goes, since it speaks
-    /// from hop to hop. Only two things change: a TTL with its top bit set becomes 0 (RFC 2181 section 8), and the SOA of a
-    /// negative answer gets the lower of its TTL and MINIMUM (RFC 2308 section 5).
+    /// from hop to hop. Only this changes: a TTL with its top bit set becomes 0 (RFC 2181 section 8), the SOA of a
+    /// negative answer gets the lower of its TTL and MINIMUM, three hours at most (RFC 2308 section 5), aliases stand before their
+    /// targets, and what is no part of the answer goes, octets behind the last record among it.
     ///
     /// An error rcode without question and records is taken for a reply to this query, because servers that cannot read a
     /// query (EDNS unknown to them) answer with a bare header; so is a bare header with TC.
     ///
-    /// [`BadReply::Malformed`]: records past the end or octets after them, counts that do not fit, more than
+    /// [`BadReply::Malformed`]: records past the end, counts that do not fit, more than
     /// [`super::RECORDS_MAX`] records, names that cannot be read, RDATA that does not fit its type, OPT twice, not owned by
     /// the root or outside the additional section.
     pub fn from_reply(
@@ -195,7 +205,7 @@ impl Answer {
     /// Keeps some of its records. What it cannot rewrite stays as it is.
     pub(super) fn retain(&mut self, kept: impl Fn(&Entry) -> bool) {
         let end = usize::from(self.question_end);
-        let rest = chain::with_only(self.message(), &self.header(), end, |_, it| kept(it));
+        let rest = chain::with_only(self.message(), &self.header(), end, &[], |_, it| kept(it));
         let made = rest.and_then(|(octets, header)| {
             let (mut ttls, mut at) = (Vec::new(), end);
             for _ in 0..header.records() {
@@ -238,6 +248,61 @@ impl Answer {
     pub(super) const fn for_scope(mut self, scope: Option<u8>) -> Self {
         self.scope = scope;
         self
+    }
+
+    /// The answer, with the Extended DNS Error of another.
+    pub(super) fn with_ede_of(mut self, other: &Self) -> Self {
+        self.set_ede(other.ede().map(|(code, text)| Ede { code, text }));
+        self
+    }
+
+    /// What a client is told: an upstream's other failures are SERVFAIL, since they speak of what we asked (FORMERR) or of who asked
+    /// (REFUSED), and carry no records.
+    pub fn for_client(self) -> Self {
+        let tells = matches!(self.rcode, Rcode::NOERROR | Rcode::NXDOMAIN | Rcode::YXDOMAIN);
+        if tells || (self.rcode == Rcode::SERVFAIL && self.header().records() == 0) {
+            return self;
+        }
+        let header = Header { answers: 0, authorities: 0, additionals: 0, ..self.header() };
+        let flags = flag::QR | flag::RA | Rcode::SERVFAIL.low();
+        let mut octets = self.head().to_vec();
+        octets[..HEADER_LEN].copy_from_slice(&Header { flags, ..header }.octets());
+        let end = octets.len();
+        let Some(made) = Self::made(octets, end, &[], Rcode::SERVFAIL, None) else { return self };
+        let text = format!("the upstream answered {}", self.rcode.name());
+        let own = (self.rcode != Rcode::SERVFAIL).then_some(Ede { code: Ede::OTHER, text: &text });
+        let mut made = made.with_ede_of(&self);
+        if self.ede.is_none() {
+            made.set_ede(own);
+        }
+        made
+    }
+
+    /// Where its aliases lead, where it says nothing of that.
+    pub fn loose_end(&self) -> Option<LooseEnd> {
+        if self.rcode != Rcode::NOERROR || self.lifetime_secs.is_some() {
+            return None;
+        }
+        let links: Vec<(Name, Name)> = self
+            .entries()
+            .filter(|it| it.rtype == rtype::CNAME)
+            .filter_map(|it| {
+                let target = names::read(self.message(), it.rdata.start)?;
+                Some((names::read(self.message(), it.owner)?, target))
+            })
+            .collect();
+        let mut name = names::read(self.message(), HEADER_LEN)?;
+        for _ in 0..links.len() {
+            match links.iter().find(|it| it.0 == name) {
+                Some((_, target)) => name = target.clone(),
+                None => break,
+            }
+        }
+        if links.iter().all(|it| it.1 != name) {
+            return None;
+        }
+        let circle = links.iter().any(|it| it.0 == name);
+        Some(if circle { LooseEnd::Circle } else { LooseEnd::Alias(Box::new(name)) })
     }
 
     /// Gives an answer that has none an Extended DNS Error.

@@ -2,6 +2,7 @@
 
 use super::{
     class,
+    compress::Writer,
     intake::Question,
     names,
     rdata::Entry,
@@ -17,20 +18,30 @@ const CHAIN_MAX: usize = 32;
 /// How often the section is read at most; once is enough where aliases stand before their targets, as they do.
 const PASSES_MAX: usize = 8;
 
-/// Which records belong to the question; `None` when all do. A cache or client that is told of anything else would have to
-/// believe it (RFC 2181 section 5.4.1).
+/// Which records of a message are kept, and in which order.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    /// Whether a record is kept, by its place among all; those past the end are.
+    pub(super) kept: Vec<bool>,
+    /// The answers by their places in the order of the chain; empty where they stand in it.
+    order: Vec<usize>,
+}
+
+/// Which records belong to the question; `None` when all do and stand in order. A cache or client that is told of anything else would
+/// have to believe it (RFC 2181 section 5.4.1).
 ///
 /// In the answer section those are of the type asked, at the name asked and where CNAME records lead to from there, these and the
-/// DNAME records that made them, with their signatures. In the authority section, SOA, NS and DS of zones above one of these
+/// DNAME records that made them, with their signatures; a name has one CNAME record (RFC 2181 section 10.1), and aliases stand
+/// before their targets, as clients read them. In the authority section, SOA, NS and DS of zones above one of these
 /// names, and the proofs of DNSSEC; in the additional section, what records before them name, such as the addresses of mail servers.
 ///
 /// `at` is where the records start.
-pub(super) fn strays(
+pub(super) fn choose(
     message: &[u8],
     at: usize,
     header: &Header,
     question: &Question<'_>,
-) -> Option<Vec<bool>> {
+) -> Option<Choice> {
     let answers = usize::from(header.answers);
     let bare = header.authorities | header.additionals == 0;
     if bare && (0..answers).try_fold(at, |at, _| plain(message, at, question)).is_some() {
@@ -38,9 +49,11 @@ pub(super) fn strays(
     }
     let mut chain = vec![question.name.clone()];
     let mut kept = vec![false; header.records()];
-    for _ in 0..PASSES_MAX {
+    let mut late = false;
+    for round in 0..PASSES_MAX {
         let known = chain.len();
-        pass(message, at, question, &mut chain, &mut kept[..answers]);
+        let more = pass(message, at, question, &mut chain, &mut kept[..answers]);
+        late |= round > 0 && more;
         if chain.len() == known || !kept[..answers].contains(&false) {
             break;
         }
@@ -48,7 +61,23 @@ pub(super) fn strays(
     if !bare {
         around(message, at, header, question.qclass, &chain, &mut kept);
     }
-    kept.contains(&false).then_some(kept)
+    let order = if late { in_order(message, at, &chain, answers) } else { Vec::new() };
+    (late || kept.contains(&false)).then_some(Choice { kept, order })
+}
+
+/// The places of the answers in the order in which a chain of aliases is followed.
+fn in_order(message: &[u8], mut at: usize, chain: &[Name], answers: usize) -> Vec<usize> {
+    let mut found = Vec::with_capacity(answers);
+    for index in 0..answers {
+        let Some(entry) = Entry::read(message, at) else { break };
+        at = entry.end();
+        let owner = names::read(message, entry.owner).unwrap_or(Name::ROOT);
+        let makes = makes_alias(message, &entry);
+        let link = chain.iter().position(|it| *it == owner || (makes && is_above(&owner, it)));
+        found.push((link, !makes, index));
+    }
+    found.sort_unstable();
+    found.into_iter().map(|it| it.2).collect()
 }
 
 /// Judges the records beside the answers.
@@ -114,20 +143,23 @@ fn fits(entry: &Entry, &Question { qtype, qclass, .. }: &Question<'_>) -> bool {
     has_class(entry, qclass) && (entry.rtype == qtype || qtype == rtype::ANY || leads_on)
 }
 
-/// Reads the section once, keeps what the chain leads to, and makes the chain longer.
+/// Reads the section once, keeps what the chain leads to, and makes the chain longer. Whether there was more to keep.
 fn pass(
     message: &[u8],
     mut at: usize,
     question: &Question<'_>,
     chain: &mut Vec<Name>,
     kept: &mut [bool],
-) {
+) -> bool {
     // Records of one set stand together and point at the same name.
     let mut last: Option<(usize, usize)> = None;
+    // The names whose CNAME record has been seen.
+    let mut aliases: Vec<Name> = Vec::new();
+    let mut more = false;
     for kept in kept {
-        let Some(entry) = Entry::read(message, at) else { return };
+        let Some(entry) = Entry::read(message, at) else { return more };
         at = entry.end();
-        if *kept || !fits(&entry, question) {
+        if (*kept && entry.rtype != rtype::CNAME) || !fits(&entry, question) {
             continue;
         }
         let target = names::pointer(message, entry.owner).filter(|it| it.0 == entry.owner);
@@ -135,22 +167,34 @@ fn pass(
         if repeated && !makes_alias(message, &entry) {
             continue;
         }
-        let Some(owner) = names::read(message, entry.owner) else { return };
-        let within = chain.contains(&owner);
-        let above = || chain.iter().any(|it| is_above(&owner, it));
-        *kept = within || (makes_alias(message, &entry) && above());
-        if !*kept {
-            last = target.map(|it| (it.1, chain.len()));
+        let Some(owner) = names::read(message, entry.owner) else { return more };
+        if *kept {
+            aliases.push(owner);
             continue;
         }
-        if entry.rtype == rtype::CNAME
-            && chain.len() < CHAIN_MAX
+        let within = chain.contains(&owner);
+        let above = || chain.iter().any(|it| is_above(&owner, it));
+        let second = entry.rtype == rtype::CNAME && aliases.contains(&owner);
+        *kept = (within && !second) || (makes_alias(message, &entry) && above());
+        if !*kept {
+            if !second {
+                last = target.map(|it| (it.1, chain.len()));
+            }
+            continue;
+        }
+        more = true;
+        if entry.rtype != rtype::CNAME {
+            continue;
+        }
+        if chain.len() < CHAIN_MAX
             && let Some(target) = names::read(message, entry.rdata.start)
             && !chain.contains(&target)
         {
             chain.push(target);
         }
+        aliases.push(owner);
     }
+    more
 }
 
 /// Whether a record is a DNAME or signs one: those stand above the names that they concern.
@@ -165,69 +209,56 @@ fn is_above(ancestor: &Name, name: &Name) -> bool {
     skipped.is_some_and(|it| name.labels().skip(it).eq(ancestor.labels()))
 }
 
-/// The message with only the records that are `kept`, told by their place among all and what they are. Names are written out in
-/// full, since what they pointed at may be gone.
+/// The message with only the records that are kept, told by their place among all and what they are, its names compressed anew.
 ///
 /// `None` where it grows past the size of a message.
 pub(super) fn with_only(
     message: &[u8],
     header: &Header,
     question_end: usize,
+    order: &[usize],
     kept: impl Fn(usize, &Entry) -> bool,
 ) -> Option<(Vec<u8>, Header)> {
-    let mut octets = Vec::with_capacity(message.len() * 2);
-    octets.extend_from_slice(message.get(..question_end)?);
-    let (mut at, mut index) = (question_end, 0);
+    let mut at = question_end;
+    let mut entries = Vec::with_capacity(header.records());
+    for _ in 0..header.records() {
+        let entry = Entry::read(message, at)?;
+        at = entry.end();
+        entries.push(entry);
+    }
+    let mut writer = Writer::new(message.get(..question_end)?);
     let mut header = *header;
+    let mut first = 0;
     for count in [&mut header.answers, &mut header.authorities, &mut header.additionals] {
-        for _ in 0..*count {
-            let entry = Entry::read(message, at)?;
-            at = entry.end();
-            if kept(index, &entry) {
-                write_owner(message, &entry, true, &mut octets)?;
-                write_rest(message, &entry, &mut octets)?;
+        let section = first..first + usize::from(*count);
+        first = section.end;
+        for at in section {
+            let index = order.get(at).copied().unwrap_or(at);
+            let entry = entries.get(index)?;
+            if kept(index, entry) {
+                writer.owner(message, entry, true)?;
+                writer.rest(message, entry)?;
             } else {
                 *count -= 1;
             }
-            index += 1;
         }
     }
+    let mut octets = writer.octets;
     octets[..HEADER_LEN].copy_from_slice(&header.octets());
     (octets.len() <= usize::from(u16::MAX)).then_some((octets, header))
 }
 
-/// A record's owner: a pointer to the question's name where it is one and the question is the `same`, else in full.
-pub(super) fn write_owner(
-    message: &[u8],
-    entry: &Entry,
-    same: bool,
-    out: &mut Vec<u8>,
-) -> Option<()> {
-    if same && message[entry.owner..].starts_with(&names::QUESTION_POINTER) {
-        out.extend_from_slice(&names::QUESTION_POINTER);
-        return Some(());
+impl Choice {
+    /// The message with the records of this choice; see [`with_only`].
+    pub(super) fn apply(
+        &self,
+        message: &[u8],
+        header: &Header,
+        question_end: usize,
+    ) -> Option<(Vec<u8>, Header)> {
+        let kept = |index: usize, _: &Entry| self.kept.get(index) != Some(&false);
+        with_only(message, header, question_end, &self.order, kept)
     }
-    names::expand(message, entry.owner, out)
-}
-
-/// A record without its owner, names written out in full.
-pub(super) fn write_rest(message: &[u8], entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
-    // TYPE, CLASS and TTL, then a length to be known later.
-    let fixed = out.len();
-    out.extend_from_slice(message.get(entry.rdata.start - 10..entry.rdata.start)?);
-    let start = out.len();
-    let mut places = Vec::new();
-    entry.each_name(message, |it| places.push(it))?;
-    let mut copied = entry.rdata.start;
-    for place in places {
-        out.extend_from_slice(message.get(copied..place)?);
-        names::expand(message, place, out)?;
-        copied = names::skip(message, place)?;
-    }
-    out.extend_from_slice(message.get(copied..entry.rdata.end)?);
-    let len = u16::try_from(out.len() - start).ok()?;
-    out[fixed + 8..start].copy_from_slice(&len.to_be_bytes());
-    Some(())
 }
 
 #[cfg(test)]
@@ -278,7 +309,16 @@ mod tests {
                 .answer(b"\x01c\x04test\x00", A, 60, ADDRESS)
                 .answer(b"\x01b\xc0\x10", CNAME, 60, b"\x01c\x04test\x00")
                 .answer(WWW, CNAME, 60, b"\x01b\xc0\x10"),
-            &[whole[2], whole[1], whole[0]],
+            &whole,
+        );
+        // A name has one alias.
+        check(
+            sample()
+                .answer(WWW, CNAME, 60, b"\x01c\x04test\x00")
+                .answer(WWW, CNAME, 60, b"\x01b\xc0\x10")
+                .answer(b"\x01b\xc0\x10", A, 60, ADDRESS)
+                .answer(b"\x01c\x04test\x00", A, 60, ADDRESS),
+            &[("www.example", CNAME), ("c.test", A)],
         );
         check(
             sample()
@@ -451,7 +491,7 @@ mod tests {
         assert_eq!((answer.addresses().count(), answer.lifetime_secs()), (1, Some(20)));
         // Letters keep their case.
         assert!(answer.message().windows(9).any(|it| it == b"\x02Ns\x04test\x00"));
-        assert!(answer.message().windows(9).any(|it| it == b"\x02nS\x04test\x00"));
+        assert!(answer.message().windows(4).any(|it| it == b"\x02nS\xc0"));
     }
 
     #[test]
@@ -467,16 +507,16 @@ mod tests {
 
     #[test]
     fn a_message_that_grows_too_large_is_malformed() {
-        // Each record's RDATA is four octets here and 250 when written out.
+        // Each record's target is four octets here and 200 when written out, as it has to be in this type.
         let long =
             [&[63; 1][..], &[b'x'; 63], b"\x3f", &[b'y'; 63], b"\x3f", &[b'z'; 63], b"\0"].concat();
-        let question = Sample::new(7, flag::QR, NAME, rtype::NS, class::IN);
+        let question = Sample::new(7, flag::QR, NAME, rtype::SRV, class::IN);
         let mut reply = question.answer(&long, rtype::A, 60, ADDRESS);
         for _ in 0..600 {
-            reply = reply.answer(WWW, rtype::NS, 60, b"\x01a\xc0\x1d");
+            reply = reply.answer(WWW, rtype::SRV, 60, b"\0\0\0\0\0\0\x01a\xc0\x1d");
         }
         let name = Name::parse("www.example").unwrap();
-        let read = Answer::from_reply(&reply.octets(), 7, &name, rtype::NS, class::IN);
+        let read = Answer::from_reply(&reply.octets(), 7, &name, rtype::SRV, class::IN);
         assert_eq!(read.err(), Some(super::super::BadReply::Malformed));
     }
 }

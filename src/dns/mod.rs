@@ -6,6 +6,7 @@
 mod answer;
 mod chain;
 mod client;
+mod compress;
 mod cookie;
 mod facts;
 mod freshness;
@@ -22,7 +23,7 @@ mod rrset;
 mod sample;
 mod wire;
 
-pub use answer::{Answer, BadReply, Record};
+pub use answer::{Answer, BadReply, LooseEnd, Record};
 pub use client::{Client, Transport, Way};
 pub use cookie::{Cookie, CookieSecrets, ServerCookie};
 pub use facts::{ANSWERS_MAX, Facts};

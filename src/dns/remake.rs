@@ -1,10 +1,12 @@
 //! Answers made of other answers: IPv6 addresses in place of IPv4 ones, another name in front.
 
 use super::{
-    Answer, Query, Rcode, chain, class,
+    Answer, Query, Rcode, class,
+    compress::Writer,
+    names,
     rdata::Entry,
     rtype,
-    wire::{HEADER_LEN, Header, flag},
+    wire::{HEADER_LEN, Header, flag, u16_at},
 };
 use crate::name::Name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -43,7 +45,7 @@ impl Answer {
     pub fn renamed(query: &Query<'_>, target: &Name, rest: &Self) -> Option<Self> {
         let ttl = rest.lifetime_secs().unwrap_or(0);
         let mut made = Remade::about(query);
-        made.octets.extend_from_slice(query.name.wire());
+        made.writer.octets.extend_from_slice(&names::QUESTION_POINTER);
         made.fixed(rtype::CNAME, query.qclass, ttl, target.wire())?;
         let (message, answers) = (rest.message(), usize::from(rest.header().answers));
         let is_ours = |it: &Entry| !matches!(it.rtype, rtype::RRSIG | rtype::NSEC | rtype::NSEC3);
@@ -59,11 +61,36 @@ impl Answer {
         made.finish(rest.rcode())
     }
 
+    /// This answer, whose aliases end before their target, and what `rest` says of that; authentic where both are. `None` where it
+    /// is too long.
+    pub fn continued(&self, rest: &Self) -> Option<Self> {
+        let qtype = u16_at(self.head(), self.head().len().checked_sub(4)?)?;
+        let mut made = Remade::new(self.head(), qtype)?;
+        for entry in self.entries() {
+            made.copy(self.message(), &entry, true, u32::MAX)?;
+        }
+        for entry in rest.entries() {
+            made.copy(rest.message(), &entry, false, u32::MAX)?;
+        }
+        made.section = Section::Authority;
+        let header = rest.header();
+        let answers = usize::from(header.answers);
+        for entry in rest.all_entries().skip(answers).take(header.authorities.into()) {
+            made.copy(rest.message(), &entry, false, u32::MAX)?;
+        }
+        let mut made = made.finish(rest.rcode())?.for_scope(self.scope().or(rest.scope()));
+        if rest.lifetime_secs().is_none() {
+            made.forget_lifetime();
+        }
+        made.set_authentic(self.authentic() && rest.authentic());
+        Some(made.with_ede_of(rest))
+    }
+
     /// Addresses made here, of the types that they are, all with one TTL.
     pub fn addresses_for(query: &Query<'_>, addresses: &[IpAddr], ttl_secs: u32) -> Option<Self> {
         let mut made = Remade::about(query);
         for address in addresses {
-            made.octets.extend_from_slice(query.name.wire());
+            made.writer.octets.extend_from_slice(&names::QUESTION_POINTER);
             match address {
                 IpAddr::V4(it) => made.fixed(rtype::A, query.qclass, ttl_secs, &it.octets())?,
                 IpAddr::V6(it) => made.fixed(rtype::AAAA, query.qclass, ttl_secs, &it.octets())?,
@@ -97,7 +124,7 @@ enum Section {
 
 /// An answer in the making.
 struct Remade {
-    octets: Vec<u8>,
+    writer: Writer,
     question_end: usize,
     section: Section,
     counts: [u16; 2],
@@ -125,32 +152,33 @@ impl Remade {
     fn with(octets: Vec<u8>) -> Self {
         let (section, counts) = (Section::Answer, [0; 2]);
         let question_end = octets.len();
-        Self { octets, question_end, section, counts, ttls: Vec::new(), ttl_min: u32::MAX }
+        let writer = Writer::new(&octets);
+        Self { writer, question_end, section, counts, ttls: Vec::new(), ttl_min: u32::MAX }
     }
 
     /// Writes a record of another message. `same` where that has the same question.
     fn copy(&mut self, message: &[u8], entry: &Entry, same: bool, ttl_max: u32) -> Option<()> {
         self.owner(message, entry, same)?;
-        let start = self.octets.len();
-        chain::write_rest(message, entry, &mut self.octets)?;
-        let at = start + 4;
+        let at = self.writer.octets.len() + 4;
+        self.writer.rest(message, entry)?;
         let ttl = entry.ttl.min(ttl_max);
-        self.octets[at..at + 4].copy_from_slice(&ttl.to_be_bytes());
+        self.writer.octets[at..at + 4].copy_from_slice(&ttl.to_be_bytes());
         self.note(at, ttl)
     }
 
     fn owner(&mut self, message: &[u8], entry: &Entry, same: bool) -> Option<()> {
-        chain::write_owner(message, entry, same, &mut self.octets)
+        self.writer.owner(message, entry, same)
     }
 
     /// The rest of a record whose owner has been written.
     fn fixed(&mut self, rtype: u16, class: u16, ttl: u32, rdata: &[u8]) -> Option<()> {
-        self.octets.extend_from_slice(&rtype.to_be_bytes());
-        self.octets.extend_from_slice(&class.to_be_bytes());
-        let at = self.octets.len();
-        self.octets.extend_from_slice(&ttl.to_be_bytes());
-        self.octets.extend_from_slice(&u16::try_from(rdata.len()).ok()?.to_be_bytes());
-        self.octets.extend_from_slice(rdata);
+        let octets = &mut self.writer.octets;
+        octets.extend_from_slice(&rtype.to_be_bytes());
+        octets.extend_from_slice(&class.to_be_bytes());
+        let at = octets.len();
+        octets.extend_from_slice(&ttl.to_be_bytes());
+        octets.extend_from_slice(&u16::try_from(rdata.len()).ok()?.to_be_bytes());
+        octets.extend_from_slice(rdata);
         self.note(at, ttl)
     }
 
@@ -161,7 +189,7 @@ impl Remade {
         Some(())
     }
 
-    fn finish(mut self, rcode: Rcode) -> Option<Answer> {
+    fn finish(self, rcode: Rcode) -> Option<Answer> {
         let header = Header {
             id: 0,
             flags: flag::QR | flag::RA | rcode.low(),
@@ -170,15 +198,16 @@ impl Remade {
             authorities: self.counts[1],
             additionals: 0,
         };
-        self.octets[..HEADER_LEN].copy_from_slice(&header.octets());
+        let mut octets = self.writer.octets;
+        octets[..HEADER_LEN].copy_from_slice(&header.octets());
         let lifetime_secs = (!self.ttls.is_empty()).then_some(self.ttl_min);
-        Answer::made(self.octets, self.question_end, &self.ttls, rcode, lifetime_secs)
+        Answer::made(octets, self.question_end, &self.ttls, rcode, lifetime_secs)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{sample::Sample, wire::u16_at};
+    use super::super::sample::Sample;
     use super::*;
 
     const NAME: &[u8] = b"\x03www\x07example\0";
