@@ -149,6 +149,7 @@ counters! {
     dnssec_unreachable: "Answers that could not be validated, because the keys of a zone could not be asked.",
     dnssec_exchanges: "Questions to upstreams about keys and delegations, for validation.",
     dnssec_waiting: "Answers passed without validation, because the clock is not set.",
+    aliases_followed: "Targets of aliases asked for, that an upstream had left unfollowed.",
     dns64_made: "Answers with IPv6 addresses made of IPv4 ones.",
     forwarding_loops: "Queries of ours that came back.",
 }

@@ -18,9 +18,6 @@ use std::{
 use tokio::sync::oneshot;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-/// Longest that a negative answer is kept (RFC 2308 section 5).
-const NEGATIVE_LIFETIME_MAX: Duration = Duration::from_secs(10_800);
-
 /// How long an upstream's SERVFAIL or refusal is kept (RFC 9520 section 3.2: between one second and five minutes).
 const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
 
@@ -91,17 +88,35 @@ struct Fetch {
     /// Under what others join; none where it is for one query alone.
     octets: Option<Box<[u8]>>,
     alone: Option<Waiter>,
+    began: Tick,
     _tracked: TaskTrackerToken,
 }
 
 impl Fetch {
+    /// Ends with what came, or goes on where its aliases lead.
+    fn land(self, ways: Arc<Ways>, ask: &Ask, forwarded: Result<Forwarded, ForwardError>) {
+        if !forwarded.as_ref().is_ok_and(|it| it.answer.loose_end().is_some()) {
+            return self.end(ask, forwarded);
+        }
+        let (proxy, ask) = (Arc::clone(&self.proxy), ask.clone());
+        self.proxy.runtime.clone().spawn(Box::pin(async move {
+            let forwarded = proxy.follow(&ways, &ask, self.began, forwarded).await;
+            self.end(&ask, forwarded);
+        }));
+    }
+
     /// Remembers what came, and tells those who wait.
     fn end(mut self, ask: &Ask, forwarded: Result<Forwarded, ForwardError>) {
         let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
         let key = Key::new(self.route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
         let (proxy, now) = (&self.proxy, self.proxy.now());
         let outcome = match forwarded {
-            Ok(it) => Ok(proxy.fetched(&key, it, self.caching, now)),
+            Ok(mut it) => {
+                if !dnssec_ok {
+                    it.answer.strip_dnssec();
+                }
+                Ok(proxy.fetched(&key, it, self.caching, now))
+            }
             Err(error) => {
                 proxy.remember_failure(&key, ask, error, self.caching, now);
                 Err(error)
@@ -198,10 +213,11 @@ impl Proxy {
         };
         let Some(fetch) = self.join(&ask, (route, ways.caching), waiter) else { return };
         if ways.passes_on(route, &ask) {
-            let metrics = Arc::clone(&self.metrics);
+            let (metrics, followed) = (Arc::clone(&self.metrics), Arc::clone(ways));
             upstreams.ask(ask, move |ask, forwarded| {
                 // A panic is a bug of ours; it costs one query, never all that are on their way.
-                if catch_unwind(AssertUnwindSafe(|| fetch.end(ask, forwarded))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| fetch.land(followed, ask, forwarded))).is_err()
+                {
                     metrics.here().panics.bump();
                 }
             });
@@ -211,6 +227,7 @@ impl Proxy {
         let task = async move {
             let proxy = Arc::clone(&fetch.proxy);
             let forwarded = proxy.forward_or_translate(&ways, route, &upstreams, &ask).await;
+            let forwarded = proxy.follow(&ways, &ask, fetch.began, forwarded).await;
             fetch.end(&ask, forwarded);
         };
         // Boxed, because a task is moved about before it stands where it stays.
@@ -230,6 +247,7 @@ impl Proxy {
             caching,
             octets,
             alone,
+            began: self.now(),
             _tracked: self.fetches.tasks.token(),
         };
         // What is asked for one network is not merged.
@@ -252,6 +270,7 @@ impl Proxy {
     /// Makes an entry of an answer, and remembers it where that is of use.
     fn fetched(&self, key: &Key<'_>, from: Forwarded, caching: Caching, now: Tick) -> Arc<Entry> {
         let Forwarded { mut answer, server } = from;
+        answer = answer.for_client();
         answer.clamp_ttls(caching.ttl_min_secs..=caching.ttl_max_secs);
         let lifetime = lifetime(&answer);
         let kept_for = lifetime.unwrap_or(Duration::ZERO);
@@ -314,9 +333,7 @@ fn lifetime(answer: &Answer) -> Option<Duration> {
         return Some(FAILURE_LIFETIME);
     }
     let secs = answer.lifetime_secs().filter(|it| *it > 0)?;
-    let lifetime = Duration::from_secs(u64::from(secs));
-    let is_negative = answer.records().next().is_none();
-    Some(if is_negative { lifetime.min(NEGATIVE_LIFETIME_MAX) } else { lifetime })
+    Some(Duration::from_secs(u64::from(secs)))
 }
 
 /// The Extended DNS Error for a failure, in one place (RFC 8914).

@@ -8,6 +8,7 @@ mod designated;
 mod dns64;
 mod exit;
 mod fetch;
+mod follow;
 mod made;
 mod router;
 mod rules;

@@ -313,6 +313,15 @@ impl Ways {
         }
     }
 
+    /// The route of a name; `None` where it is answered here.
+    pub(super) fn route_of(&self, name: &Name) -> Option<u16> {
+        match self.suffixes.find(name) {
+            None => Some(self.default),
+            Some((Target::Set(route), _)) => Some(route),
+            Some((Target::Special(_), _)) => None,
+        }
+    }
+
     /// Who validates the answers of a route.
     pub(super) fn validator(&self, route: u16) -> Option<&Validator> {
         self.validator.as_deref().filter(|_| route == self.default)

@@ -268,7 +268,7 @@ async fn failures_are_remembered_for_a_moment() {
         let packet = with_edns(query("www.example"));
         let start = now();
         for _ in 0..5 {
-            assert_eq!(rcode(&rig.ask(&packet, start).await), failure);
+            assert_eq!(rcode(&rig.ask(&packet, start).await), 2);
         }
         rig.hear().await;
         assert_eq!(rig.more(), 0);
