@@ -3,7 +3,14 @@
 //! Each thread bumps its own [`Counters`], on cache lines that no other thread writes; [`Metrics::totals`] sums them. To add a
 //! counter, add a line to the table at the end of this file.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+mod hits;
+
+pub use hits::{Hits, ListTotals};
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
 
 /// How many sets of counters there are. More threads than that share sets, which costs speed, never counts.
 const SETS: usize = 32;
@@ -12,12 +19,16 @@ const SETS: usize = 32;
 #[derive(Debug)]
 pub struct Metrics {
     sets: Box<[Counters; SETS]>,
+    lists: hits::Lists,
 }
 
 impl Metrics {
     /// Every counter at zero.
     pub fn new() -> Self {
-        Self { sets: Box::new(std::array::from_fn(|_| Counters::default())) }
+        Self {
+            sets: Box::new(std::array::from_fn(|_| Counters::default())),
+            lists: hits::Lists::default(),
+        }
     }
 
     /// The counters that this thread bumps.
@@ -33,6 +44,16 @@ impl Metrics {
             totals.add(set);
         }
         totals
+    }
+
+    /// The counts of a list, from its last reading on if it was read before.
+    pub fn hits(&self, list: &str) -> Arc<Hits> {
+        self.lists.hits(list)
+    }
+
+    /// The sums for every list, in the order in which they first appeared.
+    pub fn lists(&self) -> Vec<ListTotals> {
+        self.lists.totals()
     }
 }
 
@@ -111,6 +132,8 @@ counters! {
     queries_doq: "Queries received over QUIC.",
     responses: "Responses sent.",
     send_failed: "Responses that the kernel did not take.",
+    cache_hits: "Queries answered from the cache, past its lifetime or not.",
+    changed: "Queries of which policy changed the answer, or gave none.",
     malformed: "Packets answered FORMERR, NOTIMP or BADVERS.",
     oversized: "Packets longer than the buffer for a query; answered FORMERR.",
     dropped_silent: "Packets never answered: responses, less than a header, source port 0.",
@@ -118,7 +141,9 @@ counters! {
     dropped_policy: "Queries left unanswered because the policy says so.",
     dropped_overflow: "UDP queries dropped because too many were waiting.",
     dropped_gone: "Queries whose connection ended before the answer.",
-    overflow: "TCP queries answered SERVFAIL because too many were waiting.",
+    overflow: "Queries over connections answered SERVFAIL because too many were waiting.",
+    capped: "Of both, those whose client had its share of places.",
+    queue_full: "Of both, those that came when no place was left for anybody.",
     refused: "Packets from clients that are not served.",
     dropped_refused: "Packets of those left unanswered because too many came.",
     rate_turned: "UDP queries beyond the rate limit, answered with TC=1 or BADCOOKIE.",

@@ -5,6 +5,7 @@ use crate::{
     hunt::Own,
     list::{Index, Report},
     lookalike::{self, Engine},
+    metrics::Metrics,
     name::{Class, Name, NameError},
     platform::{Allow, Platforms},
     policy::{Group, Knowledge, OwnRules, Policy, Rules, Sinkhole},
@@ -33,7 +34,7 @@ pub fn offline_with(config: &Config, search_domains: Vec<String>) -> anyhow::Res
         engine: Engine::new(&lookalike(config, search_domains)),
         platforms: Platforms::builtin(),
     });
-    let (rules, _reports) = rules(config)?;
+    let (rules, _reports) = rules(config, &Metrics::new())?;
     Ok(Offline { policy: policy(config, knowledge, Arc::new(rules), 1), now: super::clock::unix() })
 }
 
@@ -56,14 +57,14 @@ pub fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Con
 }
 
 /// Reads the lists and compiles the rules. A list that cannot be read is an error: a policy is swapped whole or not at all.
-pub(super) fn rules(config: &Config) -> anyhow::Result<(Rules, Vec<Report>)> {
+pub(super) fn rules(config: &Config, metrics: &Metrics) -> anyhow::Result<(Rules, Vec<Report>)> {
     let heads: Vec<_> = config.lists.iter().map(crate::config::List::head).collect();
     let (index, reports) = Index::build(&heads, |at| File::open(&config.lists[at].path))
         .context("cannot build the list index")?;
     let own = config.rules.iter().map(|it| Ok((Name::parse(&it.name)?, it.action)));
     let own = OwnRules::new(own.collect::<Result<Vec<_>, NameError>>().context("`[[rule]] name`")?);
     let allow = Allow::parse(&config.platform.allow).context("`[platform] allow`")?;
-    Ok((Rules { index, own, allow }, reports))
+    Ok((Rules::new(index, own, allow, metrics), reports))
 }
 
 /// Puts the halves of a policy together.

@@ -12,6 +12,7 @@ mod priority;
 mod reload;
 mod remember;
 mod run;
+mod status;
 mod system;
 
 pub use build::{Offline, describe, lookalike, offline, offline_with};

@@ -118,7 +118,7 @@ impl Reloader {
                 platforms: old.knowledge.platforms,
             })
         };
-        let (rules, _reports) = build::rules(&config)?;
+        let (rules, _reports) = build::rules(&config, self.live.proxy.metrics())?;
         let policy = build::policy(&config, knowledge, Arc::new(rules), old.generation + 1);
         let forwarding = forwarding(&config, &self.system)?;
         self.live.router.follow(&forwarding.plan)?;

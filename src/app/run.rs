@@ -9,6 +9,7 @@ use super::{
     pages,
     reload::{self, Live, Reloader},
     remember::Keeper,
+    status::Status,
     system::HostSystem,
 };
 use crate::{
@@ -123,6 +124,8 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// Asks for what was counted.
+    user1: Signal,
 }
 
 impl Signals {
@@ -132,6 +135,7 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             hangup: listen(SignalKind::hangup())?,
+            user1: listen(SignalKind::user_defined1())?,
         })
     }
 }
@@ -153,7 +157,7 @@ fn exchange(
 /// Everything that runs.
 struct Running {
     server: Server,
-    proxy: Arc<Proxy>,
+    status: Status,
     writer: event::Writer,
     /// Where what was asked here lately is remembered.
     keeper: Option<Keeper>,
@@ -175,7 +179,8 @@ impl Running {
             engine: crate::lookalike::Engine::new(&lookalike),
             platforms: crate::platform::Platforms::builtin(),
         });
-        let (rules, reports) = build::rules(config)?;
+        let metrics = Arc::new(Metrics::new());
+        let (rules, reports) = build::rules(config, &metrics)?;
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
         let (exchange, resolvers) = exchange(config, &system)?;
         let router = Router::new(Arc::clone(&exchange), Strategy::default(), &forwarding.plan)?;
@@ -189,15 +194,15 @@ impl Running {
         )
         .context("cannot start the writer of events")?;
         let (keeper, seen) = remembering(config, dir)?;
-        let metrics = Arc::new(Metrics::new());
+        let started = clock::monotonic();
         let proxy = Proxy::new(Parts {
             policy,
             router: Arc::clone(&router),
-            recorder,
+            recorder: recorder.clone(),
             metrics: Arc::clone(&metrics),
             cache_octets_max: config.cache.size_mb << 20,
             seen,
-            clock: (clock::monotonic(), clock::unix()),
+            clock: (started, clock::unix()),
         });
         let access = Arc::new(Access::new(&config.server.allow));
         access.set_rate(config.server.rate());
@@ -220,19 +225,23 @@ impl Running {
             history: config.history.enabled.then_some(dir.path.as_path()),
         });
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
-        let live = Live {
+        let status = Status {
             proxy: Arc::clone(&proxy),
-            router,
-            exchange,
-            resolvers,
-            access,
-            certificate,
-            listening,
+            router: Arc::clone(&router),
+            exchange: Arc::clone(&exchange),
+            recorder,
+            started,
         };
+        let live = Live { proxy, router, exchange, resolvers, access, certificate, listening };
         Ok((
-            Self { server, proxy, writer, keeper },
+            Self { server, status, writer, keeper },
             Reloader::new(options.clone(), config.clone(), live, system, watched),
         ))
+    }
+
+    /// Writes what was counted to the log.
+    fn tell(&self) {
+        tracing::info!("{}", self.status.text(self.server.waiting()));
     }
 
     async fn until_stopped(
@@ -246,6 +255,7 @@ impl Running {
             tokio::select! {
                 _ = signals.interrupt.recv() => break "SIGINT",
                 _ = signals.terminate.recv() => break "SIGTERM",
+                _ = signals.user1.recv() => self.tell(),
                 _ = signals.hangup.recv() => reloader = reloader.reload("SIGHUP").await,
                 _ = look.tick() => reloader = reloader.look().await,
             }
@@ -255,11 +265,11 @@ impl Running {
         if stopped.unanswered > 0 {
             tracing::warn!("{} queries were still without an answer", stopped.unanswered);
         }
-        if tokio::time::timeout(DRAIN_WITHIN, self.proxy.drained()).await.is_err() {
+        if tokio::time::timeout(DRAIN_WITHIN, self.status.proxy.drained()).await.is_err() {
             tracing::warn!("some upstreams were still being asked");
         }
-        report_counters(&self.proxy);
-        drop(self.proxy);
+        tracing::info!("{}", self.status.text(stopped.unanswered));
+        drop(self.status);
         if !self.writer.stop() {
             tracing::warn!("the disk is too slow: the last events are lost");
         }
@@ -312,15 +322,4 @@ fn history(config: &Config, dir: &DataDir) -> event::Config {
         files_max: config.history.files_max,
         age_days_max: config.history.age_days_max,
     }
-}
-
-/// What was counted since the start, where it is not zero: drops and refusals have no event of their own.
-fn report_counters(proxy: &Proxy) {
-    let totals = proxy.metrics().totals();
-    let counted: Vec<String> = totals
-        .iter()
-        .filter(|(_, _, count)| *count > 0)
-        .map(|(name, _, count)| format!("{name} {count}"))
-        .collect();
-    tracing::info!("counted: {}", counted.join(", "));
 }

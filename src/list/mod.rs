@@ -147,6 +147,13 @@ impl Index {
         found
     }
 
+    /// The same among entries that [`Index::each`] gave.
+    pub fn first_of(&self, matches: &[Match]) -> Found {
+        let mut found = Found::default();
+        matches.iter().for_each(|it| self.rank(&mut found, *it));
+        found
+    }
+
     /// Calls `hit` for every entry that covers a name, in every list: the most specific entry first, lists in no order.
     #[inline]
     pub fn each(&self, name: &Name, mut hit: impl FnMut(Match)) {
@@ -165,6 +172,11 @@ impl Index {
             spare -= 1;
             at += 1 + usize::from(wire[at]);
         }
+    }
+
+    /// Every list, in the order of the configuration.
+    pub fn lists(&self) -> &[List] {
+        &self.lists
     }
 
     /// The list that a match names.

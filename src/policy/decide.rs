@@ -2,11 +2,14 @@
 
 use super::{Findings, Group, Policy, PolicyId, newness};
 use crate::{
-    list,
+    list::{self, Index},
     name::{Class, Host, Name, wire_text},
     platform::Covered,
     verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
 };
+
+/// Other lists with the same entry that a reason names.
+const OTHERS_MAX: usize = 3;
 
 /// What one source says of a name.
 struct Voice {
@@ -16,6 +19,8 @@ struct Voice {
     findings: Vec<Finding>,
     /// The list and line, for sources that have one.
     rule: String,
+    /// The list, for sources that are one.
+    list: Option<u16>,
     /// Octets of the qname's suffix that matched; the whole name where the source judges whole names.
     matched_len: u8,
 }
@@ -33,7 +38,8 @@ pub fn decide(
     findings: &Findings,
 ) -> Verdict {
     let group = &policy.groups[usize::from(id.0)];
-    let voices = voices(policy, group, name, host, findings);
+    let held = held(&policy.rules.index, name);
+    let voices = voices(policy, group, &held, name, host, findings);
     let (platform, tenant) = host.hosting.map_or(("", ""), |it| (it.platform, it.tenant));
     let mut verdict = Verdict {
         platform: platform.to_owned(),
@@ -60,6 +66,7 @@ pub fn decide(
         if at == deciding {
             verdict.action = voice.action;
             verdict.rule = voice.rule;
+            verdict.lists = lists(&held, voice.list);
             verdict.matched_len = voice.matched_len;
             verdict.applied = match (enforced, voice.action) {
                 (Some(_), action) => action,
@@ -84,17 +91,18 @@ pub fn decide(
 fn voices(
     policy: &Policy,
     group: &Group,
+    held: &[list::Match],
     name: &Name,
     host: &Host<'_>,
     findings: &Findings,
 ) -> Vec<Voice> {
     let rules = &policy.rules;
-    let found = rules.index.find(name);
+    let found = rules.index.first_of(held);
     let covered =
         host.name.is_empty().then_some(Covered::Both).or_else(|| rules.allow.covers(host));
     let mut voices = Vec::new();
     voices.extend(own_rule(policy, name, host));
-    voices.extend(found.allow.map(|it| list_voice(policy, Source::Allow, it, name, host)));
+    voices.extend(found.allow.map(|it| list_voice(policy, Source::Allow, it, held, name, host)));
     let privileged = host.hosting.is_some_and(|it| it.class == Class::SimulatedPhishing)
         && !group.class(Class::SimulatedPhishing).changes_answer();
     if privileged {
@@ -104,10 +112,11 @@ fn voices(
             action: group.class(Class::SimulatedPhishing),
             findings: vec![it.clone()],
             rule: String::new(),
+            list: None,
             matched_len: 0,
         }));
     }
-    voices.extend(found.block.map(|it| list_voice(policy, Source::List, it, name, host)));
+    voices.extend(found.block.map(|it| list_voice(policy, Source::List, it, held, name, host)));
     if covered != Some(Covered::Both) {
         voices.extend(lookalike(group, host, findings));
     }
@@ -130,6 +139,7 @@ fn own_rule(policy: &Policy, name: &Name, host: &Host<'_>) -> Option<Voice> {
         action,
         findings: vec![finding],
         rule: String::new(),
+        list: None,
         matched_len,
     })
 }
@@ -138,6 +148,7 @@ fn list_voice(
     policy: &Policy,
     source: Source,
     found: list::Match,
+    held: &[list::Match],
     name: &Name,
     host: &Host<'_>,
 ) -> Voice {
@@ -146,7 +157,8 @@ fn list_voice(
     let (verb, action) =
         if source == Source::Allow { ("allows", Action::Pass) } else { ("blocks", list.action) };
     let rule = format!("{}:{}", list.name, found.line);
-    let why = format!("list `{}` {verb} `{target}` (line {})", list.name, found.line);
+    let others = others(&policy.rules.index, found, held);
+    let why = format!("list `{}` {verb} `{target}` (line {}){others}", list.name, found.line);
     let finding = entry(Technique::Entry, target, host, why);
     Voice {
         source,
@@ -154,7 +166,43 @@ fn list_voice(
         action,
         findings: vec![finding],
         rule,
+        list: Some(found.list),
         matched_len: found.octets,
+    }
+}
+
+/// Every entry of a list that covers a name.
+fn held(index: &Index, name: &Name) -> Vec<list::Match> {
+    let mut held = Vec::new();
+    index.each(name, |it| held.push(it));
+    held
+}
+
+/// The lists that hold a name, each once, the one that decided first.
+fn lists(held: &[list::Match], decided: Option<u16>) -> Vec<u16> {
+    let mut lists: Vec<u16> = held.iter().map(|it| it.list).collect();
+    lists.sort_unstable_by_key(|it| (Some(*it) != decided, *it));
+    lists.dedup();
+    lists
+}
+
+/// The other lists of the same kind that have the same entry, in words.
+fn others(index: &Index, found: list::Match, held: &[list::Match]) -> String {
+    let is_same = |it: &&list::Match| {
+        it.list != found.list
+            && it.octets == found.octets
+            && index.list(**it).kind == index.list(found).kind
+    };
+    let mut others: Vec<_> = held.iter().filter(is_same).collect();
+    others.sort_unstable_by_key(|it| it.list);
+    let more = others.len().saturating_sub(OTHERS_MAX);
+    others.truncate(OTHERS_MAX);
+    let one = |it: &&list::Match| format!("`{}` (line {})", index.list(**it).name, it.line);
+    let told: Vec<String> = others.iter().map(one).collect();
+    match (&told[..], more) {
+        ([], _) => String::new(),
+        (told, 0) => format!("; also in {}", told.join(", ")),
+        (told, more) => format!("; also in {} and {more} more", told.join(", ")),
     }
 }
 
@@ -180,6 +228,7 @@ fn lookalike(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voic
         action,
         findings: told,
         rule: String::new(),
+        list: None,
         matched_len: 0,
     };
     (group.lookalike != Mode::Off && !findings.lookalike.is_empty()).then_some(voice)
@@ -200,6 +249,7 @@ fn new(group: &Group, findings: &Findings) -> Option<Voice> {
         action: Action::Log,
         findings: vec![finding],
         rule: String::new(),
+        list: None,
         matched_len: 0,
     })
 }
@@ -214,6 +264,7 @@ fn platform(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voice
         action,
         findings: vec![finding],
         rule: String::new(),
+        list: None,
         matched_len: 0,
     })
 }

@@ -1,7 +1,14 @@
 //! The fast-moving half of a policy: lists and the operator's own rules.
 
-use crate::{list::Index, name::Name, platform::Allow, verdict::Action};
+use crate::{
+    list::Index,
+    metrics::{Hits, Metrics},
+    name::Name,
+    platform::Allow,
+    verdict::{Action, Verdict},
+};
 use foldhash::{HashMap, HashMapExt as _};
+use std::sync::Arc;
 
 /// Lists, own rules and the platform tenants that may pass.
 pub struct Rules {
@@ -11,6 +18,34 @@ pub struct Rules {
     pub own: OwnRules,
     /// `[platform] allow`.
     pub allow: Allow,
+    /// How often each list met a query, in the order of the lists.
+    hits: Vec<Arc<Hits>>,
+}
+
+impl Rules {
+    /// Puts rules together; how often lists meet queries is counted in `metrics`.
+    pub fn new(index: Index, own: OwnRules, allow: Allow, metrics: &Metrics) -> Self {
+        let hits = index.lists().iter().map(|it| metrics.hits(&it.name)).collect();
+        Self { index, own, allow, hits }
+    }
+
+    /// Counts a query for the lists that hold its name. The verdict is one that was made by these rules.
+    #[inline]
+    pub fn count(&self, verdict: &Verdict) {
+        if !verdict.lists.is_empty() {
+            self.count_lists(verdict);
+        }
+    }
+
+    #[cold]
+    fn count_lists(&self, verdict: &Verdict) {
+        let decided = !verdict.rule.is_empty();
+        for (at, list) in verdict.lists.iter().enumerate() {
+            if let Some(hits) = self.hits.get(usize::from(*list)) {
+                hits.count(decided && at == 0);
+            }
+        }
+    }
 }
 
 /// The operator's own rules: a domain with everything below it, and what is done with it. The longest rule wins.

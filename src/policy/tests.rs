@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     list::{Index, Kind, List},
+    metrics::Metrics,
     platform::Allow,
     verdict::{Finding, Novelty, Reason, Shares, Source, Technique},
 };
@@ -51,6 +52,31 @@ const CASE: Case = Case {
     seen: Seen::UNKNOWN,
 };
 
+fn policy(case: &Case, rules: Rules) -> Policy {
+    let mut classes = [Action::Log; Class::ALL.len()];
+    classes[Class::SaasTenant as usize] = Action::Pass;
+    classes[Class::SimulatedPhishing as usize] = Action::Pass;
+    let engine = Engine::new(&crate::lookalike::Config::default());
+    Policy {
+        generation: 1,
+        knowledge: Arc::new(Knowledge { generation: 1, engine, platforms: Platforms::builtin() }),
+        rules: Arc::new(rules),
+        groups: vec![Group {
+            name: "default".to_owned(),
+            lookalike: case.lookalike,
+            log: 50,
+            block: 80,
+            platform: case.platform,
+            classes,
+        }],
+        sinkhole: Sinkhole {
+            ipv4: Ipv4Addr::UNSPECIFIED,
+            ipv6: Ipv6Addr::UNSPECIFIED,
+            ttl_secs: 10,
+        },
+    }
+}
+
 fn verdict(case: &Case) -> Verdict {
     let lists: Vec<(List, &str)> = [
         case.block.map(|(text, mode)| {
@@ -76,32 +102,8 @@ fn verdict(case: &Case) -> Verdict {
     let (index, _) = Index::build(&described, |at| Ok(lists[at].1.as_bytes())).unwrap();
     let tenants: Vec<String> = case.tenants.iter().map(|it| (*it).to_owned()).collect();
     let own = case.rules.iter().map(|(name, action)| (Name::parse(name).unwrap(), *action));
-    let mut classes = [Action::Log; Class::ALL.len()];
-    classes[Class::SaasTenant as usize] = Action::Pass;
-    classes[Class::SimulatedPhishing as usize] = Action::Pass;
-    let engine = Engine::new(&crate::lookalike::Config::default());
-    let policy = Policy {
-        generation: 1,
-        knowledge: Arc::new(Knowledge { generation: 1, engine, platforms: Platforms::builtin() }),
-        rules: Arc::new(Rules {
-            index,
-            own: OwnRules::new(own),
-            allow: Allow::parse(&tenants).unwrap(),
-        }),
-        groups: vec![Group {
-            name: "default".to_owned(),
-            lookalike: case.lookalike,
-            log: 50,
-            block: 80,
-            platform: case.platform,
-            classes,
-        }],
-        sinkhole: Sinkhole {
-            ipv4: Ipv4Addr::UNSPECIFIED,
-            ipv6: Ipv6Addr::UNSPECIFIED,
-            ttl_secs: 10,
-        },
-    };
+    let (own, allow) = (OwnRules::new(own), Allow::parse(&tenants).unwrap());
+    let policy = policy(case, Rules::new(index, own, allow, &Metrics::new()));
     let name = Name::parse(case.name).unwrap();
     let text = name.text();
     let host = host(&policy.knowledge, &text, NOW);
@@ -205,6 +207,45 @@ fn simulated_phishing_reaches_its_people() {
     let ruled = Case { rules: RULES, ..case };
     let expected = ["rule", "!simulated-phishing", "!list", "!lookalike"];
     check(&ruled, Action::Sinkhole, Action::Sinkhole, &expected);
+}
+
+#[test]
+fn every_list_that_holds_a_name_is_told() {
+    let lists = [
+        ("watch", Kind::Block, Mode::Monitor, "a.example\n"),
+        ("ads", Kind::Block, Mode::Enforce, "x.example\n\nexample\na.example\n"),
+        ("more", Kind::Block, Mode::Enforce, "a.example\nexample\n"),
+        ("good", Kind::Allow, Mode::Enforce, "b.example\n"),
+    ];
+    let described = lists.map(|(name, kind, mode, _)| List {
+        name: name.to_owned(),
+        kind,
+        action: Action::Nxdomain,
+        mode,
+    });
+    let (index, _) = Index::build(&described, |at| Ok(lists[at].3.as_bytes())).unwrap();
+    let metrics = Metrics::new();
+    let policy = policy(&CASE, Rules::new(index, OwnRules::default(), Allow::default(), &metrics));
+    let check = |name: &str, lists: &[u16], why: &str| {
+        let verdict = judge(&policy, PolicyId(0), &Name::parse(name).unwrap(), NOW);
+        assert_eq!((&*verdict.lists, verdict.why()), (lists, why), "{name}");
+        policy.rules.count(&verdict);
+    };
+    check(
+        "w.a.example",
+        &[1, 0, 2],
+        "list `ads` blocks `a.example` (line 4); also in `watch` (line 1), `more` (line 1)",
+    );
+    check("x.example", &[1, 2], "list `ads` blocks `x.example` (line 1)");
+    check("b.example", &[3, 1, 2], "list `good` allows `b.example` (line 1)");
+    check("www.test", &[], "");
+    let counted = metrics.lists().into_iter().map(|it| (it.list, it.matched, it.decided));
+    let expected = [("watch", 1, 0), ("ads", 3, 2), ("more", 3, 0), ("good", 1, 1)];
+    assert!(counted.eq(expected.map(|(list, matched, decided)| (
+        list.to_owned(),
+        matched,
+        decided
+    ))));
 }
 
 #[test]

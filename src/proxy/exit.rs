@@ -112,6 +112,7 @@ impl Exit<'_> {
 
     /// Sends an answer from the cache, past its lifetime or not.
     pub(super) fn held(&self, entry: &Entry, now: Tick, out: &mut Vec<u8>) {
+        self.proxy.metrics.here().cache_hits.bump();
         if entry.is_fresh(now) {
             self.remembered(entry, now, out);
         } else {
@@ -129,6 +130,7 @@ impl Exit<'_> {
 
     /// Sends what the verdict makes up in place of an answer; `false` when the verdict is to stay silent.
     pub(super) fn made(&self, now: Tick, out: &mut Vec<u8>) -> bool {
+        self.proxy.metrics.here().changed.bump();
         let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query)
         else {
             out.clear();
@@ -157,6 +159,7 @@ impl Exit<'_> {
     }
 
     fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Arc<Facts>, now: Tick, cached: bool) {
+        self.policy.rules.count(self.verdict);
         if !self.proxy.recorder.is_on() {
             return;
         }

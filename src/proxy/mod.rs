@@ -174,6 +174,11 @@ impl Proxy {
         self.special.designated.store(Arc::new(ways));
     }
 
+    /// How many answers the cache holds.
+    pub fn answers_held(&self) -> usize {
+        self.answers.len()
+    }
+
     /// Counters, shared with the fronts.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics

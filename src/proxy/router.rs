@@ -10,7 +10,7 @@ use crate::{
     dns::{Client, Query},
     dnssec::Validator,
     name::Name,
-    upstream::{Ask, Exchange, SetError, Strategy, Upstreams, Url},
+    upstream::{Ask, Exchange, ServerState, SetError, Strategy, Upstreams, Url},
 };
 use arc_swap::{ArcSwap, Guard};
 use foldhash::HashMap;
@@ -268,6 +268,17 @@ impl Router {
     pub fn servers(&self) -> Vec<Url> {
         let ways = self.ways.load();
         ways.set(ways.default).map_or_else(Vec::new, |it| it.urls())
+    }
+
+    /// How every server of the plan does, each once.
+    pub fn states(&self) -> Vec<ServerState> {
+        let mut states: Vec<ServerState> = Vec::new();
+        for it in self.ways.load().sets.iter().flat_map(|it| it.1.states()) {
+            if !states.iter().any(|held| held.url == it.url) {
+                states.push(it);
+            }
+        }
+        states
     }
 
     /// Whether a query came from one of the sockets from which upstreams are asked: a forwarding loop.

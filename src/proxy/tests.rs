@@ -111,7 +111,7 @@ fn policy() -> Policy {
         ..lookalike::Config::default()
     });
     let knowledge = Knowledge { generation: 1, engine, platforms: Platforms::builtin() };
-    let rules = Rules { index: Index::empty(), own: OwnRules::default(), allow: Allow::default() };
+    let rules = Rules::new(Index::empty(), OwnRules::default(), Allow::default(), &Metrics::new());
     let group = Group {
         name: "default".to_owned(),
         lookalike: Mode::Off,

@@ -4,7 +4,7 @@ use super::{
     access::{Access, Served, Standing},
     clock,
     cookies::Cookies,
-    quota::{Permit, Quota},
+    quota::{NoPlace, Permit, Quota},
     rate::{Rate, Rates},
     refusals::Refusals,
     udp::RESPONSE_LEN_USUAL,
@@ -359,7 +359,14 @@ impl Front {
     /// Takes a place on the asynchronous side, if there is one for this client.
     pub(super) fn admit(&self, client: IpAddr) -> Option<Permit> {
         let near = self.access.load().standing(client) == Standing::Near;
-        self.waiting.admit(client, if near { WAITING_MAX } else { WAITING_PER_CLIENT_MAX })
+        let most = if near { WAITING_MAX } else { WAITING_PER_CLIENT_MAX };
+        let counters = self.metrics.here();
+        match self.waiting.admit(client, most) {
+            Ok(permit) => return Some(permit),
+            Err(NoPlace::Full) => counters.queue_full.bump(),
+            Err(NoPlace::Capped) => counters.capped.bump(),
+        }
+        None
     }
 
     /// Makes the cookie for the response. True when the client showed one that it has been sent.

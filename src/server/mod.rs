@@ -274,6 +274,11 @@ impl Server {
         &self.encrypted
     }
 
+    /// How many queries wait for an answer on the asynchronous side.
+    pub fn waiting(&self) -> u32 {
+        self.front.waiting.taken()
+    }
+
     /// Stops taking queries, answers those that it has, and ends; waits for that until `within` has passed.
     pub async fn stop(mut self, within: Duration) -> Stopped {
         let deadline = Instant::now() + within;

@@ -37,14 +37,19 @@ impl Quota {
         })
     }
 
-    /// Takes a place for `client`; `None` when it holds its share or `most` already, or none is left.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, most: u32) -> Option<Permit> {
+    /// Takes a place for `client`, unless it holds its share or `most` already, or none is left.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, most: u32) -> Result<Permit, NoPlace> {
         let count = self.keys.hash_one(client_key(client)) as usize % COUNTS;
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
         let own = self.counts[count].fetch_add(1, Ordering::Relaxed);
         let permit = Permit { quota: Arc::clone(self), count };
+        let free = self.places.saturating_sub(taken);
         // A refused permit gives its place back by being dropped.
-        (own < self.places.saturating_sub(taken).min(most)).then_some(permit)
+        match own < free.min(most) {
+            true => Ok(permit),
+            false if free == 0 => Err(NoPlace::Full),
+            false => Err(NoPlace::Capped),
+        }
     }
 
     /// How many places are taken.
@@ -64,6 +69,15 @@ impl Quota {
             empty.await;
         }
     }
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// All are taken.
+    Full,
+    /// The client has its share.
+    Capped,
 }
 
 /// A place taken; dropping it gives it back.
@@ -100,14 +114,15 @@ mod tests {
     }
 
     fn admit(quota: &Arc<Quota>, number: u8) -> Option<Permit> {
-        quota.admit(client(number), u32::MAX)
+        quota.admit(client(number), u32::MAX).ok()
     }
 
     #[test]
     fn one_client_gets_no_more_than_most() {
         let quota = Quota::new(1000);
-        let held: Vec<_> = std::iter::from_fn(|| quota.admit(client(1), 7)).collect();
+        let held: Vec<_> = std::iter::from_fn(|| quota.admit(client(1), 7).ok()).collect();
         assert_eq!((held.len(), quota.taken()), (7, 7));
+        assert_eq!(quota.admit(client(1), 7).unwrap_err(), NoPlace::Capped);
     }
 
     #[test]
@@ -129,6 +144,10 @@ mod tests {
         let all: Vec<_> =
             (0..=255).flat_map(|it| [admit(&quota, it), admit(&quota, it)]).flatten().collect();
         assert!(all.len() <= 100 && all.len() > 90, "{}", all.len());
+        let mut rest: Vec<_> = (0..=255).flat_map(|it| admit(&quota, it)).collect();
+        rest.extend((0..10).map_while(|it| quota.admit(client(it), u32::MAX).ok()));
+        let told = quota.admit(client(1), u32::MAX).unwrap_err();
+        assert_eq!(told == NoPlace::Full, quota.taken() == 100);
     }
 
     #[test]

@@ -172,6 +172,8 @@ pub struct Verdict {
     pub class: Option<Class>,
     /// The list and line that decided (`malware:1207`); empty where none did.
     pub rule: String,
+    /// The lists that hold the name, by their position in the configuration; where one decided, it comes first.
+    pub lists: Vec<u16>,
     /// Octets of the qname's suffix that the deciding rule or entry matched; 0 where the whole name was judged.
     pub matched_len: u8,
     /// Unix time in seconds at which time alone may change this verdict; `u64::MAX` for never.
@@ -190,6 +192,7 @@ impl Verdict {
         tenant: String::new(),
         class: None,
         rule: String::new(),
+        lists: Vec::new(),
         matched_len: 0,
         valid_until: u64::MAX,
     };
@@ -197,7 +200,8 @@ impl Verdict {
     /// Octets on the heap, for weighing the store's entries.
     pub fn octets(&self) -> usize {
         let texts = self.platform.len() + self.tenant.len() + self.rule.len();
-        texts + self.reasons.iter().map(|it| it.finding.octets()).sum::<usize>()
+        let lists = size_of_val(&*self.lists);
+        texts + lists + self.reasons.iter().map(|it| it.finding.octets()).sum::<usize>()
     }
 
     /// The sentence of the deciding reason; empty when nothing was found.

@@ -19,6 +19,7 @@ mod reload;
 mod seen;
 mod serve;
 mod start;
+mod status;
 mod stop;
 mod support;
 mod upstreams;
