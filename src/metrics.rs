@@ -155,7 +155,7 @@ counters! {
     tcp_closed: "TCP connections that ended.",
     tcp_evicted: "Connections closed early to make room.",
     tcp_turned_away: "TCP connections closed at once because there was no room.",
-    proxies_turned_away: "TCP connections of proxies without a sound PROXY header, closed.",
+    proxies_turned_away: "Connections of proxies without a sound PROXY header, closed; over QUIC all of them.",
     tcp_timed_out: "Connections closed because they idled, stalled or sent too slowly.",
     quic_opened: "QUIC connections whose handshake is done.",
     quic_closed: "QUIC connections that ended.",

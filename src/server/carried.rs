@@ -1,5 +1,6 @@
 //! The PROXY protocol, version 2: for whom a proxy in front speaks. Only [`super::Access`]'s proxies are believed, and they have to say it:
-//! at the start of every connection, inside TLS or before it, and of every datagram.
+//! at the start of every connection, inside TLS or before it, and of every datagram. Over QUIC nobody speaks it, so that proxies are
+//! turned away there.
 
 use super::{
     front::Front,

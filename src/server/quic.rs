@@ -136,6 +136,11 @@ impl Acceptor {
     fn open(&self, connections: &mut JoinSet<()>, incoming: Incoming) {
         let counters = self.front.metrics.here();
         let peer = incoming.remote_address();
+        // It would have to say for whom it speaks, and over QUIC no proxy can: there is nobody to take its clients for.
+        if self.front.access.load().is_proxy(peer.ip()) {
+            counters.proxies_turned_away.bump();
+            return incoming.refuse();
+        }
         // Whoever is turned away here gets no answer: the address may be somebody else's.
         if !self.front.may_shake_hands(peer.ip(), clock::now()) {
             return incoming.ignore();

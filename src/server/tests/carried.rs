@@ -4,6 +4,7 @@ use super::{
     tls::{get, response},
     *,
 };
+use quinn::{ConnectionError, TransportErrorCode};
 
 /// A header of the PROXY protocol for a client at an IPv4 address.
 fn header(client: &str) -> Vec<u8> {
@@ -100,6 +101,18 @@ fn over_tls_and_https() {
         assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
     }
     assert_eq!(rig.finish().proxies_turned_away, 2);
+}
+
+#[test]
+fn over_quic_there_is_no_header_and_so_no_proxy() {
+    let rig = rig();
+    for (transport, protocol) in [(Transport::Doq, &b"doq"[..]), (Transport::Doh3, b"h3")] {
+        let refused = rig.runtime.block_on(rig.shake_hands(transport, protocol)).map(|_| ());
+        let Err(ConnectionError::ConnectionClosed(close)) = refused else { panic!("{refused:?}") };
+        assert_eq!(close.error_code, TransportErrorCode::CONNECTION_REFUSED, "{transport:?}");
+    }
+    let totals = rig.finish();
+    assert_eq!((totals.proxies_turned_away, totals.quic_opened), (2, 0));
 }
 
 #[test]
