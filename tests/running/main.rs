@@ -11,6 +11,7 @@ mod encrypted;
 mod events;
 mod faults;
 mod https;
+mod idle;
 mod limits;
 mod names;
 mod others;
