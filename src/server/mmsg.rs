@@ -230,7 +230,8 @@ fn set_option(
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sends responses without waiting, each from its `source` where the socket is bound to the wildcard.
+/// Sends responses without waiting, each from its `source` where the socket is bound to the wildcard; stops where the kernel has no
+/// room for the next.
 pub(super) fn send_all<'r>(
     socket: &UdpSocket,
     responses: impl Iterator<Item = &'r Response>,
@@ -267,6 +268,9 @@ pub(super) fn send_all<'r>(
         let more = unsafe { transmit(socket, headers.as_mut_ptr(), count, true) };
         sent.taken += more.taken;
         sent.failed += more.failed;
+        if more.taken + more.failed < count as u64 {
+            break;
+        }
     }
     sent
 }
@@ -291,10 +295,16 @@ unsafe fn transmit(
         if taken > 0 {
             at += taken as usize;
             sent.taken += taken as u64;
-        } else if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            continue;
+        }
+        match io::Error::last_os_error().kind() {
+            io::ErrorKind::Interrupted => (),
+            io::ErrorKind::WouldBlock if at_once => break,
             // The error is of the first one: a port that nobody can have, a firewall. The others may still go.
-            at += 1;
-            sent.failed += 1;
+            _ => {
+                at += 1;
+                sent.failed += 1;
+            }
         }
     }
     sent

@@ -90,7 +90,7 @@ pub(super) fn prepare(_: &UdpSocket, _: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends responses; their `source` is never known here.
+/// Sends responses up to the first for which there is no room; their `source` is never known here.
 pub(super) fn send_all<'r>(
     socket: &UdpSocket,
     responses: impl Iterator<Item = &'r Response>,
@@ -99,6 +99,7 @@ pub(super) fn send_all<'r>(
     for it in responses {
         match socket.send_to(&it.octets, it.peer) {
             Ok(_) => sent.taken += 1,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(_) => sent.failed += 1,
         }
     }

@@ -36,6 +36,8 @@ pub(super) const RESPONSE_LEN_USUAL: usize = 1232;
 pub(super) const WAIT: Duration = Duration::from_secs(1);
 /// How long a worker rests when its socket fails.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often the asynchronous side looks whether there is room to send.
+const ROOM_EVERY: Duration = Duration::from_millis(2);
 /// How many queries and responses the asynchronous side takes at once.
 pub(super) const BATCH_MAX: usize = 64;
 
@@ -269,12 +271,58 @@ pub(super) async fn deliver(front: Arc<Front>, mut outbox: mpsc::Receiver<Finish
     while outbox.recv_many(&mut batch, BATCH_MAX).await > 0 {
         batch.sort_by_key(|it| Arc::as_ptr(&it.socket));
         for finished in batch.chunk_by(|one, other| Arc::ptr_eq(&one.socket, &other.socket)) {
-            let responses = finished.iter().map(|it| &it.response);
-            let sent = kernel::send_all(&finished[0].socket.inner, responses);
+            let socket = &finished[0].socket.inner;
+            let send = |it: &[Finished]| kernel::send_all(socket, it.iter().map(|it| &it.response));
+            let sent = send_with_patience(finished, send).await;
             let counters = front.metrics.here();
             counters.responses.add(sent.taken);
             counters.send_failed.add(sent.failed);
         }
         batch.clear();
+    }
+}
+
+/// Sends all of these; where the kernel has no room for one, waits until it has, for [`WAIT`] at most. `send` does not wait: it goes as
+/// far as it can.
+async fn send_with_patience<T>(mut left: &[T], mut send: impl FnMut(&[T]) -> Sent) -> Sent {
+    let (mut all, mut waited) = (Sent::default(), Duration::ZERO);
+    loop {
+        let Sent { taken, failed } = send(left);
+        all.taken += taken;
+        all.failed += failed;
+        left = &left[(taken + failed) as usize..];
+        if left.is_empty() || waited >= WAIT {
+            all.failed += left.len() as u64;
+            return all;
+        }
+        tokio::time::sleep(ROOM_EVERY).await;
+        waited += ROOM_EVERY;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_lost_for_want_of_room() {
+        let mut rooms = [3, 0, 0, 2, 0, 9].into_iter();
+        let mut got = Vec::new();
+        let sent = send_with_patience(&[1, 2, 3, 4, 5, 6, 7, 8], |left| {
+            let taken = left.len().min(rooms.next().unwrap());
+            got.extend_from_slice(&left[..taken]);
+            Sent { taken: taken as u64, failed: 0 }
+        });
+        assert_eq!(sent.await, Sent { taken: 8, failed: 0 });
+        assert_eq!(got, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_there_is_never_room_it_ends() {
+        let before = tokio::time::Instant::now();
+        let sent =
+            send_with_patience(&[1, 2, 3], |left| Sent { taken: left.len() as u64 / 3, failed: 0 });
+        assert_eq!(sent.await, Sent { taken: 1, failed: 2 });
+        assert_eq!(before.elapsed(), WAIT);
     }
 }
