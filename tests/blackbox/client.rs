@@ -1,10 +1,15 @@
 //! Clients of every transport, which send any octets and tell what comes back.
 
+use crate::carrier::Carrier;
+use bytes::Buf as _;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, body::Bytes, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
-use std::{collections::HashMap, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, error::Error, future::poll_fn, io, net::SocketAddr, sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UdpSocket},
@@ -16,6 +21,9 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// How long a connection may take to be made.
 const OPENED_MAX: Duration = Duration::from_secs(15);
 
+/// Octets of the longest stream of HTTP/3 that is read.
+const HTTP3_STREAM_LEN_MAX: usize = 1 << 20;
+
 /// How a query travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -23,6 +31,7 @@ pub(crate) enum Transport {
     Tcp,
     Dot,
     Doh,
+    Doh3,
     Doq,
 }
 
@@ -32,6 +41,7 @@ pub(crate) struct Places {
     pub(crate) plain: SocketAddr,
     pub(crate) dot: SocketAddr,
     pub(crate) doh: SocketAddr,
+    pub(crate) doh3: SocketAddr,
     pub(crate) doq: SocketAddr,
     /// The authority that vouches for the encrypted ones.
     pub(crate) roots: Option<Arc<RootCertStore>>,
@@ -43,14 +53,23 @@ pub(crate) enum Connection {
     Dot(Box<TlsStream<TcpStream>>),
     Doh(SendRequest<Full<Bytes>>),
     /// The endpoint lives as long as its connection.
+    Doh3 {
+        sender: Http3Sender,
+        _endpoint: quinn::Endpoint,
+    },
+    /// So does this one.
     Doq {
         connection: quinn::Connection,
         _endpoint: quinn::Endpoint,
     },
 }
 
+type Http3Sender =
+    h3::client::SendRequest<<Carrier as h3::quic::Connection<Bytes>>::OpenStreams, Bytes>;
+
 impl Transport {
-    pub(crate) const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Dot, Self::Doh, Self::Doq];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Udp, Self::Tcp, Self::Dot, Self::Doh, Self::Doh3, Self::Doq];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -58,6 +77,7 @@ impl Transport {
             Self::Tcp => "tcp",
             Self::Dot => "dot",
             Self::Doh => "doh",
+            Self::Doh3 => "doh3",
             Self::Doq => "doq",
         }
     }
@@ -102,7 +122,17 @@ impl Connection {
                 tokio::spawn(connection);
                 Self::Doh(sender)
             }
-            Transport::Doq => quic(places).await?,
+            Transport::Doh3 => {
+                let (connection, _endpoint) = quic(places, places.doh3, b"h3").await?;
+                let carrier = Carrier::new(connection, HTTP3_STREAM_LEN_MAX);
+                let (mut driver, sender) = h3::client::new(carrier).await?;
+                tokio::spawn(async move { poll_fn(|cx| driver.poll_close(cx)).await });
+                Self::Doh3 { sender, _endpoint }
+            }
+            Transport::Doq => {
+                let (connection, _endpoint) = quic(places, places.doq, b"doq").await?;
+                Self::Doq { connection, _endpoint }
+            }
         })
     }
 
@@ -133,6 +163,23 @@ impl Connection {
                     return None;
                 }
                 Some(response.into_body().collect().await.ok()?.to_bytes().to_vec())
+            }
+            Self::Doh3 { sender, .. } => {
+                let query = Request::post("https://127.0.0.1/dns-query")
+                    .header("content-type", "application/dns-message")
+                    .body(())
+                    .unwrap();
+                let mut stream = sender.send_request(query).await.ok()?;
+                stream.send_data(Bytes::copy_from_slice(packet)).await.ok()?;
+                stream.finish().await.ok()?;
+                if stream.recv_response().await.ok()?.status() != 200 {
+                    return None;
+                }
+                let mut all = Vec::new();
+                while let Some(mut data) = stream.recv_data().await.ok()? {
+                    all.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+                }
+                Some(all)
             }
             Self::Doq { connection, .. } => {
                 let (mut sender, mut receiver) = connection.open_bi().await.ok()?;
@@ -169,7 +216,7 @@ impl Connection {
                 }
                 tasks.join_all().await.into_iter().collect()
             }
-            Self::Doq { .. } => None,
+            Self::Doh3 { .. } | Self::Doq { .. } => None,
         }
     }
 }
@@ -243,10 +290,14 @@ async fn tls(places: &Places, to: SocketAddr, protocol: &[u8]) -> io::Result<Tls
     connector.connect(ServerName::IpAddress(to.ip().into()), stream).await
 }
 
-async fn quic(places: &Places) -> Result<Connection, Box<dyn Error + Send + Sync>> {
-    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(trusting(places, b"doq"))?;
+async fn quic(
+    places: &Places,
+    to: SocketAddr,
+    protocol: &[u8],
+) -> Result<(quinn::Connection, quinn::Endpoint), Box<dyn Error + Send + Sync>> {
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(trusting(places, protocol))?;
     let endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let config = quinn::ClientConfig::new(Arc::new(crypto));
-    let connection = endpoint.connect_with(config, places.doq, "127.0.0.1")?.await?;
-    Ok(Connection::Doq { connection, _endpoint: endpoint })
+    let connection = endpoint.connect_with(config, to, "127.0.0.1")?.await?;
+    Ok((connection, endpoint))
 }

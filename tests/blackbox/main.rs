@@ -6,6 +6,8 @@
 
 #[path = "../running/support/authority.rs"]
 mod authority;
+#[path = "../../src/upstream/carrier.rs"]
+mod carrier;
 mod client;
 mod flood;
 mod judge;

@@ -181,12 +181,19 @@ async fn run(
             }
             Step::Ask { ask, wants } => (ask, wants),
         };
+        let mut opening = JoinSet::new();
+        for _ in 0..ask.times {
+            let places = places.clone();
+            opening.spawn(async move { Connection::open(&places, transport).await });
+        }
+        // All are there before the first query leaves, so that they are asked at once however long a handshake takes.
+        let connections = opening.join_all().await;
         let mut tasks = JoinSet::new();
-        for number in 0..ask.times {
-            let (mut ask, wants) = (ask.clone(), wants.clone());
+        for (number, connection) in connections.into_iter().enumerate() {
+            let (mut ask, wants, connection) = (ask.clone(), wants.clone(), connection?);
             ask.name = ask.name.replace('%', &number.to_string());
-            let (places, zone) = (places.clone(), zone.name.clone());
-            tasks.spawn(async move { one(&ask, &wants, transport, &places, &zone).await });
+            let zone = zone.name.clone();
+            tasks.spawn(async move { one(&ask, &wants, transport, connection, &zone).await });
         }
         while let Some(done) = tasks.join_next().await {
             done.map_err(|it| it.to_string())??;
@@ -199,14 +206,13 @@ async fn one(
     ask: &Ask,
     wants: &[Want],
     transport: Transport,
-    places: &Places,
+    mut connection: Connection,
     zone: &str,
 ) -> Result<(), String> {
     let id = if transport == Transport::Doq { 0 } else { rand::random() };
     let packet = judge::packet(ask, zone, id);
     let wants_silence = wants.iter().any(|it| matches!(it, Want::Silence));
     let patience = if wants_silence { SILENCE } else { Duration::from_millis(ask.within_ms) };
-    let mut connection = Connection::open(places, transport).await?;
     let response = connection.exchange(&packet, patience).await;
     judge::judge(&packet, ask.raw.is_some(), response.as_deref(), wants, zone)
 }

@@ -90,9 +90,9 @@ impl Server {
         }
         // Other programs take ports as well: whoever finds one taken is started again on others.
         for _ in 0..STARTS_MAX {
-            let [plain, dot, doh, doq] =
-                [(); 4].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
-            let mut places = Places { plain, dot, doh, doq, roots: None };
+            let [plain, dot, doh, doh3, doq] =
+                [(); 5].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+            let mut places = Places { plain, dot, doh, doh3, doq, roots: None };
             let mut command = match kind {
                 Kind::Squint => squint(dir.path(), &mut places, upstreams, config),
                 Kind::Unbound => unbound(dir.path(), plain, upstreams),
@@ -160,9 +160,9 @@ fn squint(dir: &Path, places: &mut Places, upstreams: &[SocketAddr], config: &st
     let servers: Vec<String> = upstreams.iter().map(|it| format!("udp://{it}")).collect();
     let text = format!(
         "server.listen = [\"{}\"]\nserver.listen_tls = [\"{}\"]\nserver.listen_https = [\"{}\"]\n\
-         server.listen_quic = [\"{}\"]\ntls.certificate = \"cert.pem\"\ntls.key = \"key.pem\"\n\
+         server.listen_h3 = [\"{}\"]\nserver.listen_quic = [\"{}\"]\ntls.certificate = \"cert.pem\"\ntls.key = \"key.pem\"\n\
          upstream.servers = {servers:?}\nhistory.enabled = false\n{config}",
-        places.plain, places.dot, places.doh, places.doq,
+        places.plain, places.dot, places.doh, places.doh3, places.doq,
     );
     fs::write(dir.join("config.toml"), text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_squint"));

@@ -105,8 +105,9 @@ async fn soak(minutes: u64) -> String {
             });
         }
     }
-    let mut told =
-        format!("{minutes} minutes, {UPSTREAMS} upstreams, 20 clients over udp tcp dot doh doq\n");
+    let mut told = format!(
+        "{minutes} minutes, {UPSTREAMS} upstreams, 24 clients over udp tcp dot doh doh3 doq\n"
+    );
     let resident = watch(&server, minutes, &moods, &counts, &mut told).await;
     stop.store(true, Relaxed);
     tasks.join_all().await;
