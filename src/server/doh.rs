@@ -7,20 +7,22 @@ use super::{
 };
 use crate::dns::{Client, Transport, freshness_secs};
 use data_encoding::BASE64URL_NOPAD;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::{Body, Bytes},
-    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
     http::request::Parts,
 };
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::time::timeout;
 
 /// The one path.
 const PATH: &str = "/dns-query";
 /// What DNS messages are called in HTTP.
 const MESSAGE: &str = "application/dns-message";
+/// What stands before the seconds for which a response is fresh.
+const MAX_AGE: &[u8] = b"max-age=";
 /// How long the body of one query may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Octets of a body that are taken although nobody wants them.
@@ -77,12 +79,29 @@ async fn answer(front: &Arc<Front>, client: Client, packet: &[u8]) -> Answered {
 
 fn message(packet: Vec<u8>) -> Response<Full<Bytes>> {
     // RFC 8484 section 5.1: fresh for no longer than the record that goes first.
-    let fresh = format!("max-age={}", freshness_secs(&packet));
+    let fresh = max_age(freshness_secs(&packet));
     let mut response = Response::new(Full::new(Bytes::from(packet)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MESSAGE));
-    headers.insert(CACHE_CONTROL, HeaderValue::try_from(fresh).expect("digits"));
+    headers.insert(CACHE_CONTROL, fresh);
     response
+}
+
+/// `max-age=SECS`, written from its end: formatting takes three times as long, and every response has one.
+fn max_age(mut secs: u32) -> HeaderValue {
+    let mut text = [0; MAX_AGE.len() + 10];
+    let mut at = text.len();
+    loop {
+        at -= 1;
+        text[at] = b'0' + (secs % 10) as u8;
+        secs /= 10;
+        if secs == 0 {
+            break;
+        }
+    }
+    let start = at - MAX_AGE.len();
+    text[start..at].copy_from_slice(MAX_AGE);
+    HeaderValue::from_bytes(&text[start..]).expect("letters and digits")
 }
 
 /// Why an HTTP request carries no query.
@@ -188,16 +207,36 @@ where
     if !is_message(headers) {
         return Err(Problem::ContentType);
     }
-    let stated = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
-    if stated.is_some_and(|it: u64| it > PACKET_LEN_MAX as u64) {
+    // What the length says, where there is one.
+    if content.size_hint().lower() > PACKET_LEN_MAX as u64 {
         return Err(Problem::TooLong);
     }
-    match timeout(BODY_TIMEOUT, Limited::new(content, PACKET_LEN_MAX).collect()).await {
-        Err(_elapsed) => Err(Problem::TooSlow),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLong),
-        Ok(Err(_)) => Err(Problem::Broken),
+    let mut reading = pin!(whole(content));
+    // Nearly always all of it is there, and no timer has to be set.
+    match poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+        Poll::Ready(read) => read,
+        Poll::Pending => timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Problem::TooSlow)),
     }
+}
+
+/// Reads a body to its end, which is seldom more than one piece.
+async fn whole<B>(content: &mut B) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
+    let (mut first, mut rest) = (Bytes::new(), Vec::new());
+    while let Some(frame) = content.frame().await {
+        let Ok(data) = frame.map_err(|_| Problem::Broken)?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > PACKET_LEN_MAX {
+            return Err(Problem::TooLong);
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { [&first[..], &rest].concat().into() })
 }
 
 /// Takes what is left of a body that nobody wants: some clients do not listen before they have said all.
@@ -211,7 +250,11 @@ where
 
 /// Whether the body says that it is a DNS message; parameters of the type have no meaning (RFC 8484 section 6).
 fn is_message(headers: &HeaderMap) -> bool {
-    let stated = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let Some(stated) = headers.get(CONTENT_TYPE) else { return false };
+    if stated == MESSAGE {
+        return true;
+    }
+    let stated = stated.to_str().unwrap_or_default();
     stated.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(MESSAGE)
 }
 
@@ -273,6 +316,13 @@ mod tests {
             (response.status().as_u16(), &response.headers()[ALLOW]),
             (405, &HeaderValue::from_static("GET, POST"))
         );
+    }
+
+    #[test]
+    fn freshness_is_told_in_digits() {
+        for secs in [0, 7, 10, 3600, 86_399, u32::MAX] {
+            assert_eq!(max_age(secs), format!("max-age={secs}"));
+        }
     }
 
     proptest! {
