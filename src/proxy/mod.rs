@@ -37,13 +37,15 @@ use exit::Exit;
 pub use fetch::Fetched;
 use fetch::Fetches;
 use router::{Way, Ways};
-use special::Special;
+use special::{Kind, Special};
 use std::{
     fmt,
+    pin::pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 use tokio::runtime::Handle;
@@ -211,7 +213,7 @@ impl Proxy {
         }
         let key = key(query, way);
         let now = received.tick;
-        self.answers.with(&key, |entry| {
+        let served = self.answers.with(&key, |entry| {
             let entry = entry.filter(|it| it.is_fresh(now) || it.is_resting(now));
             let (served, given) = self.serve(received, (&policy, id), entry, out);
             let may_prefetch = ways.caching.prefetch && way.special.is_none();
@@ -219,7 +221,32 @@ impl Proxy {
                 self.prefetch(query, (&ways, way.route));
             }
             served
-        })
+        });
+        match way.special {
+            Some(special) if served == Now::Later => self.respond_here_now(received, special, out),
+            _ => served,
+        }
+    }
+
+    /// Answers a query for a name that has its answer here, as far as nobody else is needed for it.
+    #[cold]
+    fn respond_here_now(
+        &self,
+        received: Received<'_>,
+        (kind, _): (Kind, u8),
+        out: &mut Vec<u8>,
+    ) -> Now {
+        let Some(proxy) = self.me.upgrade().filter(|_| kind != Kind::Reverse64) else {
+            return Now::Later;
+        };
+        let Received { query, client, at, .. } = received;
+        let answering = pin!(proxy.respond_here(query, client, at, out));
+        // What stands in memory is there at the first look.
+        match answering.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(true) => Now::Answered,
+            Poll::Ready(false) => Now::Silent,
+            Poll::Pending => Now::Later,
+        }
     }
 
     /// Answers from a remembered entry, or without it where the verdict alone decides; tells whether it is the entry that the

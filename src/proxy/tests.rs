@@ -220,6 +220,27 @@ async fn queries_are_refused_by_rule_and_never_forwarded() {
 }
 
 #[tokio::test]
+async fn special_names_are_answered_at_once_the_first_time_too() {
+    let mut rig =
+        Rig::start(Caching::default(), |packet| Some(reply(packet, 0, Some(60), 7))).await;
+    for (name, expected) in [
+        ("localhost", 0),
+        ("never.asked.localhost", 0),
+        ("www.test", 3),
+        ("printer.local", 3),
+        ("use-application-dns.net", 3),
+        ("1.0.0.10.in-addr.arpa", 3),
+        ("_dns.resolver.arpa", 0),
+    ] {
+        let response = rig.ask_now(&query(name), now());
+        assert_eq!(response.as_deref().map(rcode), Some(expected), "{name}");
+        assert!(rig.ask_now(&query(name), now()).is_some(), "{name}");
+    }
+    assert!(rig.ask_now(&query("www.example"), now()).is_none());
+    assert_eq!(rig.more(), 0);
+}
+
+#[tokio::test]
 async fn any_gets_one_record_and_is_never_forwarded() {
     let mut rig = Rig::start(Caching::default(), |it| Some(reply(it, 0, Some(60), 1))).await;
     for _ in 0..2 {
