@@ -213,7 +213,7 @@ impl Proxy {
         }
         let key = key(query, way);
         let now = received.tick;
-        let served = self.answers.with(&key, |entry| {
+        self.answers.with(&key, |entry| {
             let entry = entry.filter(|it| it.is_fresh(now) || it.is_resting(now));
             let (served, given) = self.serve(received, (&policy, id), entry, out);
             let may_prefetch = ways.caching.prefetch && way.special.is_none();
@@ -221,26 +221,22 @@ impl Proxy {
                 self.prefetch(query, (&ways, way.route));
             }
             served
-        });
-        match way.special {
-            Some(special) if served == Now::Later => self.respond_here_now(received, special, out),
-            _ => served,
-        }
+        })
     }
 
-    /// Answers a query for a name that has its answer here, as far as nobody else is needed for it.
+    /// Answers what [`Proxy::respond_now`] left, where its answer is made here and nobody else is needed for it. Never waits.
     #[cold]
-    fn respond_here_now(
+    pub fn respond_here_now(
         &self,
-        received: Received<'_>,
-        (kind, _): (Kind, u8),
+        query: &Query<'_>,
+        client: &Client,
+        now: Instant,
         out: &mut Vec<u8>,
     ) -> Now {
-        let Some(proxy) = self.me.upgrade().filter(|_| kind != Kind::Reverse64) else {
-            return Now::Later;
-        };
-        let Received { query, client, at, .. } = received;
-        let answering = pin!(proxy.respond_here(query, client, at, out));
+        let special = self.router.load().find(query).special;
+        let is_here = special.is_some_and(|it| it.0 != Kind::Reverse64);
+        let Some(proxy) = self.me.upgrade().filter(|_| is_here) else { return Now::Later };
+        let answering = pin!(proxy.respond_here(query, client, now, out));
         // What stands in memory is there at the first look.
         match answering.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(true) => Now::Answered,
