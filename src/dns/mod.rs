@@ -29,7 +29,7 @@ pub use cookie::{Cookie, CookieSecrets, ServerCookie};
 pub use facts::{ANSWERS_MAX, Facts};
 pub use freshness::freshness_secs;
 pub use intake::RECORDS_MAX;
-pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN};
+pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN, has_opt};
 pub use outgoing::Outgoing;
 pub use query::{Edns, Query, Rejected, udp_limit};
 pub use reply::{Ede, Reply};

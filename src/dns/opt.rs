@@ -3,7 +3,10 @@
 use super::{
     Cookie, Ede, Edns, Rcode, ServerCookie,
     cookie::{CLIENT_LEN, SERVER_LEN},
-    rtype, wire,
+    names,
+    rdata::Entry,
+    rtype,
+    wire::{self, HEADER_LEN, Header},
 };
 use std::{num::NonZeroU16, ops::Range};
 
@@ -89,6 +92,26 @@ impl Edns {
                 option_is_sound(code, data)
             }) && used == rdata.end)
     }
+}
+
+/// Whether a reply to one question has an OPT record: its sender understands EDNS, whatever else it says (RFC 6891 section 7).
+pub fn has_opt(reply: &[u8]) -> bool {
+    let find = || {
+        let header = Header::read(reply).filter(|it| it.additionals > 0)?;
+        let mut at = HEADER_LEN;
+        for _ in 0..header.questions {
+            at = names::skip(reply, at)? + 4;
+        }
+        for _ in 0..header.records() {
+            let entry = Entry::read(reply, at)?;
+            if entry.rtype == rtype::OPT {
+                return Some(());
+            }
+            at = entry.end();
+        }
+        None
+    };
+    find().is_some()
 }
 
 /// Octets that the record of a response needs, options that may be left out aside.
@@ -295,6 +318,7 @@ fn put(out: &mut Vec<u8>, code: u16, head: &[u8], tail: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{class, sample::Sample, wire::flag};
     use super::*;
 
     #[test]
@@ -345,6 +369,23 @@ mod tests {
         check(&[0, 4, 0, 0], false);
         check(&[0, 1, 0], false);
         check(&[], false);
+    }
+
+    #[test]
+    fn opt_is_found_behind_other_records() {
+        let reply = Sample::new(7, flag::QR, b"\x03www\x00", rtype::A, class::IN);
+        let check = |reply: Sample, expected: bool| {
+            let octets = reply.octets();
+            assert_eq!(has_opt(&octets), expected);
+            // Whatever is cut off, nothing is read past the end.
+            (0..octets.len()).for_each(|len| assert!(!has_opt(&octets[..len])));
+        };
+        check(reply.clone(), false);
+        check(reply.clone().additional(b"\0", rtype::OPT, 0, b""), true);
+        let answer = reply.answer(b"\xc0\x0c", rtype::A, 300, &[192, 0, 2, 1]);
+        let others = answer.additional(b"\xc0\x0c", rtype::A, 300, &[192, 0, 2, 1]);
+        check(others.clone(), false);
+        check(others.additional(b"\0", rtype::OPT, 0, b""), true);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{class, wire::Header};
 
 /// A message with one question, to which records are added in the order of the sections.
+#[derive(Debug, Clone)]
 pub(super) struct Sample {
     header: Header,
     octets: Vec<u8>,

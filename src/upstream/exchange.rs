@@ -289,8 +289,14 @@ impl Inbound<'_> {
             _ if landed => Read::Late,
             Ok(answer) if case_lost => return Read::CaseLost(answer),
             Err(_) if case_lost => return Read::Junk,
-            Ok(answer) if out.edns && rejects_edns(answer.rcode()) => Read::News(News::NoEdns),
+            Ok(answer) if out.edns && rejects_edns(answer.rcode()) => {
+                health.learn_edns(message);
+                Read::News(News::NoEdns)
+            }
             Ok(answer) => {
+                if out.edns {
+                    health.learn_edns(message);
+                }
                 if !out.edns && !rejects_edns(answer.rcode()) && health.edns(self.now) {
                     health.edns_off(self.now);
                 }

@@ -229,6 +229,14 @@ pub(super) fn rcode(packet: &[u8], rcode: u8) -> Vec<u8> {
     changed(answer(packet, 0, &[]), |it| it[3] |= rcode)
 }
 
+/// The same with an OPT record at its end.
+pub(super) fn with_opt(message: Vec<u8>) -> Vec<u8> {
+    changed(message, |it| {
+        it[11] += 1;
+        it.extend(b"\0\0\x29\x04\xd0\0\0\0\0\0\0");
+    })
+}
+
 pub(super) fn changed(mut message: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     change(&mut message);
     message

@@ -1,8 +1,9 @@
 //! How an upstream does, learned from the queries it gets anyway: round trips, silence, EDNS, letter case.
 
 use super::message::{Case, Fit};
+use crate::dns::has_opt;
 use std::{
-    sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -44,6 +45,8 @@ pub(super) struct Health {
     probed_ms: AtomicU64,
     logged_ms: AtomicU64,
     edns_off_until_ms: AtomicU64,
+    /// A reply with OPT was seen: the server understands EDNS, whatever it says to one question.
+    edns_seen: AtomicBool,
     /// Replies that kept the case, up to [`CASE_KEPT_MIN`], or [`CASE_LOST`].
     case: AtomicU8,
 }
@@ -57,6 +60,7 @@ impl Health {
             probed_ms: AtomicU64::new(0),
             logged_ms: AtomicU64::new(0),
             edns_off_until_ms: AtomicU64::new(0),
+            edns_seen: AtomicBool::new(false),
             case: AtomicU8::new(0),
         }
     }
@@ -145,8 +149,20 @@ impl Health {
         until == 0 || self.ms(now) >= until
     }
 
-    /// A query without EDNS was answered where the one with EDNS was not.
+    /// Learns from a believable reply to a query with EDNS whether the server understands it.
+    #[inline]
+    pub(super) fn learn_edns(&self, reply: &[u8]) {
+        if !self.edns_seen.load(Relaxed) && has_opt(reply) {
+            self.edns_seen.store(true, Relaxed);
+        }
+    }
+
+    /// A query without EDNS was answered where the one with EDNS was not. That says something of the server only where it has
+    /// never sent OPT: one that does not understand EDNS must not (RFC 6891 section 7).
     pub(super) fn edns_off(&self, now: Instant) {
+        if self.edns_seen.load(Relaxed) {
+            return;
+        }
         let until = self.ms(now + EDNS_OFF);
         self.edns_off_until_ms.store(until, Relaxed);
     }

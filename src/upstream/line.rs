@@ -253,6 +253,9 @@ pub(super) fn deliver(
             Answer::from_reply(reply, id, &ask.name, ask.qtype, ask.qclass).ok()
         }
     };
+    if job.edns && read.is_some() {
+        health.learn_edns(reply);
+    }
     let rejects = read.as_ref().is_none_or(|it| rejects_edns(it.rcode()));
     let news = match read {
         _ if job.edns && rejects && fit == Fit::Header => News::NoEdns,

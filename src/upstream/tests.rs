@@ -1,7 +1,7 @@
 //! Whole exchanges against a scripted upstream.
 
 use super::{
-    fake::{Fake, Heard, Said, address, answer, changed, framed, question_end, rcode},
+    fake::{Fake, Heard, Said, address, answer, changed, framed, question_end, rcode, with_opt},
     shared::Shared,
     *,
 };
@@ -133,6 +133,35 @@ async fn a_server_without_edns_is_asked_without() {
     check(|it| rcode(it, 4)).await;
     // A bare header, as old servers send it.
     check(|it| changed(rcode(it, 1)[..12].to_vec(), |it| it[5] = 0)).await;
+}
+
+/// As a server of names does that trips over one of them, and an attacker may forge it.
+#[tokio::test]
+async fn a_server_that_has_sent_opt_is_asked_with_edns_for_good() {
+    let check = async |first: fn(&Heard) -> Vec<u8>, edns_expected: &[u8], over_tcp: bool| {
+        let fake = Fake::start(move |it| {
+            vec![Said::Now(match it.nth {
+                0 => first(it),
+                _ if it.packet[11] == 1 && it.packet[13].eq_ignore_ascii_case(&b'o') => {
+                    rcode(&it.packet, 1)
+                }
+                _ => address(&it.packet, 1),
+            })]
+        })
+        .await;
+        let upstreams = upstreams(&[if over_tcp { fake.tcp() } else { fake.udp() }]);
+        for name in ["www.example", "odd.example", "www.example"] {
+            assert_eq!(last(&upstreams.forward(&ask(name)).await.unwrap()), 1);
+        }
+        let edns: Vec<_> = fake.heard().iter().map(|it| it.packet[11]).collect();
+        assert_eq!(edns, edns_expected);
+    };
+    for over_tcp in [false, true] {
+        check(|it| with_opt(address(&it.packet, 1)), &[1, 1, 0, 1], over_tcp).await;
+        // FORMERR with OPT is about the question.
+        check(|it| with_opt(rcode(&it.packet, 1)), &[1, 0, 1, 0, 1], over_tcp).await;
+        check(|it| address(&it.packet, 1), &[1, 1, 0, 0], over_tcp).await;
+    }
 }
 
 #[tokio::test]
