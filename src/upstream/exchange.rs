@@ -280,7 +280,7 @@ impl Inbound<'_> {
         if fit == Fit::Header && out.edns && !out.asked_plain {
             return Read::AskPlain;
         }
-        if fit == Fit::Foreign || fit == Fit::Header {
+        if matches!(fit, Fit::Foreign | Fit::Header | Fit::Failure) {
             return Read::Junk;
         }
         let case_lost = !health.case_fits(fit);

@@ -189,7 +189,7 @@ impl Health {
                 self.case.store(CASE_LOST, Relaxed);
                 true
             }
-            Fit::Header | Fit::Foreign => false,
+            Fit::Header | Fit::Failure | Fit::Foreign => false,
         }
     }
 

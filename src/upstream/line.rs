@@ -248,8 +248,8 @@ pub(super) fn deliver(
     }
     let ask = &job.flight.ask;
     let read = match fit {
-        Fit::Header | Fit::Foreign => None,
-        Fit::Whole | Fit::OtherCase => {
+        Fit::Foreign => None,
+        Fit::Whole | Fit::OtherCase | Fit::Header | Fit::Failure => {
             Answer::from_reply(reply, id, &ask.name, ask.qtype, ask.qclass).ok()
         }
     };

@@ -77,6 +77,8 @@ pub(super) enum Fit {
     OtherCase,
     /// A bare header that says FORMERR or NOTIMP: what a server without EDNS may send. Proves little.
     Header,
+    /// A bare header that says SERVFAIL or REFUSED. Proves no more, so that it counts over connections only.
+    Failure,
     /// Something else.
     Foreign,
 }
@@ -98,8 +100,12 @@ pub(super) fn fit(message: &[u8], ask: &Ask, case: Case) -> Fit {
         return Fit::Foreign;
     }
     let count = u16::from_be_bytes([qd_high, qd_low]);
-    if count == 0 && message.len() == HEADER_LEN && matches!(low & 0x0f, 1 | 4) {
-        return Fit::Header;
+    if count == 0 && message.len() == HEADER_LEN {
+        return match low & 0x0f {
+            1 | 4 => Fit::Header,
+            2 | 5 => Fit::Failure,
+            _ => Fit::Foreign,
+        };
     }
     let wire = ask.name.wire();
     let Some((name, rest)) = message[HEADER_LEN..].split_at_checked(wire.len()) else {
@@ -185,16 +191,20 @@ mod tests {
         check(Fit::Foreign, &|it| it[28] = 1);
         check(Fit::Foreign, &|it| it.truncate(20));
         check(Fit::Foreign, &|it| it.truncate(11));
-        check(Fit::Header, &|it| {
-            it.truncate(12);
-            it[3] = 1;
-            it[5] = 0;
-        });
-        check(Fit::Foreign, &|it| {
-            it.truncate(12);
-            it[3] = 2;
-            it[5] = 0;
-        });
+        for (rcode, expected) in [
+            (0, Fit::Foreign),
+            (1, Fit::Header),
+            (2, Fit::Failure),
+            (3, Fit::Foreign),
+            (4, Fit::Header),
+            (5, Fit::Failure),
+        ] {
+            check(expected, &|it| {
+                it.truncate(12);
+                it[3] = rcode;
+                it[5] = 0;
+            });
+        }
     }
 
     proptest! {
@@ -202,7 +212,7 @@ mod tests {
         fn any_message_is_fitted(message in prop::collection::vec(any::<u8>(), 0..64)) {
             prop_assert_eq!(id(&message).is_some(), message.len() >= HEADER_LEN);
             let fit = fit(&message, &ask("www.example"), Case::LOWER);
-            prop_assert!(matches!(fit, Fit::Foreign | Fit::Header));
+            prop_assert!(matches!(fit, Fit::Foreign | Fit::Header | Fit::Failure));
         }
 
         #[test]

@@ -194,6 +194,25 @@ async fn a_failure_of_one_server_is_not_the_last_word() {
 }
 
 #[tokio::test]
+async fn a_bare_failure_counts_over_tcp() {
+    let check = async |code: u8, expected: Rcode| {
+        let bare = move |it: &Heard| {
+            vec![Said::Now(changed(rcode(&it.packet, code)[..12].to_vec(), |it| it[5] = 0))]
+        };
+        let fake = Fake::start(bare).await;
+        for url in [fake.udp(), fake.tcp()] {
+            let upstreams = upstreams(&[url]);
+            let forwarded =
+                timeout(Duration::from_secs(2), upstreams.forward(&ask("www.example"))).await;
+            assert_eq!(forwarded.unwrap().unwrap().answer.rcode(), expected);
+        }
+    };
+    check(1, Rcode::FORMERR).await;
+    check(2, Rcode::SERVFAIL).await;
+    check(5, Rcode::REFUSED).await;
+}
+
+#[tokio::test]
 async fn a_server_that_only_refers_to_others_is_not_believed_before_them() {
     let lame = Fake::start(|it| {
         let mut reply = rcode(&it.packet, 0);
