@@ -83,6 +83,12 @@ impl Health {
         if new != old {
             self.round_trip_us.store(new, Relaxed);
         }
+        self.heard()
+    }
+
+    /// Something came that shows that the server is there. True when it was silent before.
+    #[inline]
+    pub(super) fn heard(&self) -> bool {
         self.silent.load(Relaxed) != 0 && self.silent.swap(0, Relaxed) >= SILENT_MAX
     }
 

@@ -258,6 +258,8 @@ impl Journey {
                     self.failed(at, failure);
                 } else {
                     self.legs[at].out_tcp = false;
+                    // Nobody forges what comes over TCP: the server has no better reply.
+                    self.legs[at].out &= failure != ForwardError::Malformed;
                     self.failure = failure;
                     if self.doubtful.as_ref().is_some_and(|it| it.server == at) {
                         let kept = self.doubtful.take()?;

@@ -245,6 +245,8 @@ pub(super) fn deliver(
     }
     if server.ports.is_none() {
         server.answered(now.saturating_duration_since(job.sent));
+    } else {
+        server.heard();
     }
     let ask = &job.flight.ask;
     let read = match fit {

@@ -86,6 +86,13 @@ impl Server {
         }
     }
 
+    /// Something came by another way than the usual one: the server is there, and its round trip is not known by that.
+    pub(super) fn heard(&self) {
+        if self.health.heard() && self.health.may_log(clock::now()) {
+            tracing::info!("upstream {} answers again", self.name);
+        }
+    }
+
     /// A flight waited in vain for as long as it should.
     pub(super) fn missed(&self) {
         if self.health.missed() {

@@ -548,6 +548,33 @@ async fn junk_over_tcp_is_ignored_or_ends_in_an_error() {
 }
 
 #[tokio::test]
+async fn what_is_malformed_over_tcp_as_well_is_not_waited_for() {
+    let broken = |it: &Heard| {
+        vec![Said::Now(match it.packet[13].eq_ignore_ascii_case(&b'b') {
+            true => changed(address(&it.packet, 66), |it| it.truncate(40)),
+            false => address(&it.packet, 1),
+        })]
+    };
+    let fake = Fake::start(broken).await;
+    let alone = upstreams(&[fake.udp()]);
+    let within = Duration::from_secs(2);
+    for _ in 0..3 {
+        let failed = timeout(within, alone.forward(&ask("broken.example"))).await;
+        assert_eq!(failed.unwrap().unwrap_err(), ForwardError::Malformed);
+    }
+    let heard = fake.heard();
+    assert_eq!(heard.iter().filter(|it| it.tcp).count(), 3);
+    assert!(heard.iter().filter(|it| !it.tcp).count() <= 6, "{}", heard.len());
+
+    let good = Fake::start(|it| vec![Said::After(400, address(&it.packet, 2))]).await;
+    let both = upstreams(&[fake.udp(), good.udp()]);
+    for _ in 0..3 {
+        let forwarded = timeout(within, both.forward(&ask("broken.example"))).await;
+        assert_eq!(last(&forwarded.unwrap().unwrap()), 2);
+    }
+}
+
+#[tokio::test]
 async fn our_own_queries_are_known_when_they_return() {
     let fake = Fake::start(|it| {
         let whole = address(&it.packet, 2);
