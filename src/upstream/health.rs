@@ -3,7 +3,7 @@
 use super::message::{Case, Fit};
 use crate::dns::has_opt;
 use std::{
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -28,11 +28,8 @@ const LOG_EVERY: Duration = Duration::from_mins(1);
 /// How long a server that answered only without EDNS is asked without.
 const EDNS_OFF: Duration = Duration::from_mins(10);
 
-/// Replies in the same case after which a server is held to it.
-const CASE_KEPT_MIN: u8 = 8;
-
-/// The server changes the case: queries go out in lower case.
-const CASE_LOST: u8 = u8::MAX;
+/// How long a server that changes the case is asked in lower case. Then it may have been replaced by one that keeps it.
+const CASE_LOST_FOR: Duration = Duration::from_hours(1);
 
 /// All fields are hints that may be a moment old, so nothing here needs more than relaxed order.
 #[derive(Debug)]
@@ -47,8 +44,8 @@ pub(super) struct Health {
     edns_off_until_ms: AtomicU64,
     /// A reply with OPT was seen: the server understands EDNS, whatever it says to one question.
     edns_seen: AtomicBool,
-    /// Replies that kept the case, up to [`CASE_KEPT_MIN`], or [`CASE_LOST`].
-    case: AtomicU8,
+    /// Until when the server counts as one that changes the case; 0 for one that keeps it.
+    case_lost_until_ms: AtomicU64,
 }
 
 impl Health {
@@ -61,7 +58,7 @@ impl Health {
             logged_ms: AtomicU64::new(0),
             edns_off_until_ms: AtomicU64::new(0),
             edns_seen: AtomicBool::new(false),
-            case: AtomicU8::new(0),
+            case_lost_until_ms: AtomicU64::new(0),
         }
     }
 
@@ -176,32 +173,34 @@ impl Health {
     /// The case of the next query's name.
     #[inline]
     pub(super) fn case(&self) -> Case {
-        if self.case.load(Relaxed) == CASE_LOST { Case::LOWER } else { Case::random() }
+        if self.loses_case() { Case::LOWER } else { Case::random() }
     }
 
-    /// Whether a reply is to be believed as far as letter case goes; learns from it.
+    /// Whether a reply is to be believed as far as letter case goes.
     #[inline]
     pub(super) fn case_fits(&self, fit: Fit) -> bool {
-        let kept = self.case.load(Relaxed);
         match fit {
-            Fit::Whole => {
-                if kept < CASE_KEPT_MIN {
-                    self.case.store(kept + 1, Relaxed);
-                }
-                true
-            }
-            Fit::OtherCase if kept >= CASE_KEPT_MIN && kept != CASE_LOST => false,
-            Fit::OtherCase => {
-                self.case.store(CASE_LOST, Relaxed);
-                true
-            }
+            Fit::Whole => true,
+            Fit::OtherCase => self.loses_case(),
             Fit::Header | Fit::Failure | Fit::Foreign => false,
         }
     }
 
-    /// A reply over TCP, which nobody forges from afar, shows that the server changes the case after all.
-    pub(super) fn case_lost(&self) {
-        self.case.store(CASE_LOST, Relaxed);
+    #[inline]
+    fn loses_case(&self) -> bool {
+        self.case_lost_until_ms.load(Relaxed) != 0
+    }
+
+    /// A reply over TCP, which nobody forges from afar, or the want of one, shows that the server changes the case.
+    pub(super) fn case_lost(&self, now: Instant) {
+        self.case_lost_until_ms.store(self.ms(now + CASE_LOST_FOR), Relaxed);
+    }
+
+    /// Tries anew, after a while, whether the server keeps the case.
+    pub(super) fn try_case(&self, now: Instant) {
+        if self.loses_case() && self.ms(now) >= self.case_lost_until_ms.load(Relaxed) {
+            self.case_lost_until_ms.store(0, Relaxed);
+        }
     }
 }
 
@@ -274,20 +273,20 @@ mod tests {
     }
 
     #[test]
-    fn case_is_demanded_once_it_was_kept() {
-        let health = Health::new(clock::now());
-        for _ in 0..CASE_KEPT_MIN {
-            assert!(health.case_fits(Fit::Whole));
-        }
-        assert!(!health.case_fits(Fit::OtherCase));
-        assert_ne!(health.case(), Case::LOWER);
-        health.case_lost();
-        assert_eq!(health.case(), Case::LOWER);
-        assert!(health.case_fits(Fit::OtherCase));
-
-        let health = Health::new(clock::now());
-        assert!(health.case_fits(Fit::OtherCase));
-        assert_eq!(health.case(), Case::LOWER);
-        assert!(!health.case_fits(Fit::Foreign));
+    fn case_is_demanded_until_it_is_lost_and_after_a_while_again() {
+        let born = clock::now();
+        let health = Health::new(born);
+        let check = |believed: bool| {
+            assert!(health.case_fits(Fit::Whole) && !health.case_fits(Fit::Foreign));
+            assert_eq!(health.case_fits(Fit::OtherCase), believed);
+            assert_eq!(health.case() == Case::LOWER, believed);
+        };
+        check(false);
+        health.case_lost(born);
+        check(true);
+        health.try_case(born + CASE_LOST_FOR - ms(1));
+        check(true);
+        health.try_case(born + CASE_LOST_FOR);
+        check(false);
     }
 }

@@ -275,7 +275,7 @@ impl Journey {
     /// Takes an answer of which TCP could not say whether it was forged.
     fn believe(&mut self, kept: Kept, now: Instant) -> Option<Kept> {
         if kept.case_lost {
-            self.servers[kept.server].health.case_lost();
+            self.servers[kept.server].health.case_lost(now);
         }
         self.answer(kept.server, kept.answer, now)
     }

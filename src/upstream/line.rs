@@ -241,7 +241,7 @@ pub(super) fn deliver(
 ) {
     let health = &server.health;
     if fit == Fit::OtherCase {
-        health.case_lost();
+        health.case_lost(now);
     }
     if server.ports.is_none() {
         server.answered(now.saturating_duration_since(job.sent));

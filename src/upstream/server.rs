@@ -142,6 +142,7 @@ impl Server {
 
     /// Clears what is overdue; true when the server is retired and waits for nothing.
     pub(super) fn sweep(&self, shared: &Shared, now: Instant) -> bool {
+        self.health.try_case(now);
         let leaving = self.leaving.load(Relaxed);
         let swept =
             self.ports.as_ref().map(|it| it.sweep(shared, now, leaving)).unwrap_or_default();
