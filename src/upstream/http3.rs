@@ -2,13 +2,14 @@
 
 use super::{
     Carrier, Secure,
-    https::{is_message, request, uri},
+    https::{message_age, request, uri},
     line::{End, Job},
     quic::{self, Link},
     server::Server,
     shared::Shared,
     streams::{self, MESSAGE_LEN_MAX},
 };
+use crate::dns::grow_old;
 use bytes::{Buf as _, Bytes};
 use h3::client::SendRequest;
 use hyper::Uri;
@@ -79,9 +80,7 @@ async fn exchange(
     stream.send_data(query.into()).await?;
     stream.finish().await?;
     let response = stream.recv_response().await?;
-    if !is_message(response.status(), response.headers()) {
-        return Ok(None);
-    }
+    let Some(age) = message_age(response.status(), response.headers()) else { return Ok(None) };
     let mut message = Vec::new();
     while let Some(mut part) = stream.recv_data().await? {
         if message.len() + part.remaining() > MESSAGE_LEN_MAX {
@@ -89,5 +88,6 @@ async fn exchange(
         }
         message.extend_from_slice(&part.copy_to_bytes(part.remaining()));
     }
+    grow_old(&mut message, age);
     Ok(Some(message))
 }

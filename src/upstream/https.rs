@@ -8,12 +8,13 @@ use super::{
     shared::Shared,
     streams::{self, MESSAGE_LEN_MAX},
 };
+use crate::dns::grow_old;
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::{
     HeaderMap, Method, Request, StatusCode, Uri,
     body::Bytes,
     client::conn::http2::{Builder, SendRequest},
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, AGE, CONTENT_TYPE, HeaderValue},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{io, sync::Arc};
@@ -74,12 +75,12 @@ async fn exchange(
 ) -> io::Result<Option<Vec<u8>>> {
     let request = request(uri, Full::new(Bytes::from(query)));
     let response = sender.send_request(request).await.map_err(io::Error::other)?;
-    if !is_message(response.status(), response.headers()) {
-        return Ok(None);
-    }
+    let Some(age) = message_age(response.status(), response.headers()) else { return Ok(None) };
     // One that is too long, or breaks off, is no message either.
     let body = Limited::new(response.into_body(), MESSAGE_LEN_MAX).collect().await;
-    Ok(body.ok().map(Collected::to_bytes).map(Vec::from))
+    let mut message = body.ok().map(Collected::to_bytes).map(Vec::from);
+    message.iter_mut().for_each(|it| grow_old(it, age));
+    Ok(message)
 }
 
 /// A query as HTTP carries it.
@@ -92,13 +93,20 @@ pub(super) fn request<B>(uri: Uri, body: B) -> Request<B> {
     request
 }
 
-/// Whether a response holds a DNS message.
-pub(super) fn is_message(status: StatusCode, headers: &HeaderMap) -> bool {
-    status == StatusCode::OK
-        && headers.get(CONTENT_TYPE).is_some_and(|it| {
-            let kind = it.as_bytes().split(|it| *it == b';').next().unwrap_or_default();
-            kind.trim_ascii().eq_ignore_ascii_case(MESSAGE.as_bytes())
-        })
+/// How many seconds a DNS message has lain in HTTP caches on its way; `None` where a response holds none.
+pub(super) fn message_age(status: StatusCode, headers: &HeaderMap) -> Option<u32> {
+    let kind = headers.get(CONTENT_TYPE)?.as_bytes().split(|it| *it == b';').next()?;
+    let is_message = kind.trim_ascii().eq_ignore_ascii_case(MESSAGE.as_bytes());
+    (status == StatusCode::OK && is_message).then(|| age(headers))
+}
+
+/// What `Age` says (RFC 9111 section 5.1): nothing where it is no number, and very long where it is too large a one.
+fn age(headers: &HeaderMap) -> u32 {
+    let digits = headers.get(AGE).map_or(&b""[..], |it| it.as_bytes());
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return 0;
+    }
+    str::from_utf8(digits).ok().and_then(|it| it.parse().ok()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -123,12 +131,30 @@ mod tests {
         let check = |status: u16, kind: Option<&'static str>, expected: bool| {
             let mut headers = HeaderMap::new();
             headers.extend(kind.map(|it| (CONTENT_TYPE, HeaderValue::from_static(it))));
-            assert_eq!(is_message(StatusCode::from_u16(status).unwrap(), &headers), expected);
+            let age = message_age(StatusCode::from_u16(status).unwrap(), &headers);
+            assert_eq!(age, expected.then_some(0));
         };
         check(200, Some("application/dns-message"), true);
         check(200, Some("Application/DNS-Message ; x=y"), true);
         check(200, Some("text/html"), false);
         check(200, None, false);
         check(404, Some("application/dns-message"), false);
+    }
+
+    #[test]
+    fn ages_are_seconds() {
+        let check = |text: &'static str, expected: u32| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, MESSAGE);
+            headers.insert(AGE, HeaderValue::from_static(text));
+            assert_eq!(message_age(StatusCode::OK, &headers), Some(expected), "{text}");
+        };
+        check("250", 250);
+        check("0", 0);
+        check("99999999999999", u32::MAX);
+        check("-1", 0);
+        check("+1", 0);
+        check("soon", 0);
+        check("", 0);
     }
 }
