@@ -43,14 +43,10 @@ const SCOPE_AT: usize = 3;
 const DNSSEC_OK: u32 = 0x8000;
 
 mod code {
-    pub(super) const LLQ: u16 = 1;
-    pub(super) const UPDATE_LEASE: u16 = 2;
     pub(super) const CLIENT_SUBNET: u16 = 8;
-    pub(super) const EXPIRE: u16 = 9;
     pub(super) const COOKIE: u16 = 10;
     pub(super) const TCP_KEEPALIVE: u16 = 11;
     pub(super) const PADDING: u16 = 12;
-    pub(super) const KEY_TAG: u16 = 14;
     pub(super) const EDE: u16 = 15;
 }
 
@@ -68,29 +64,34 @@ impl Edns {
         }
     }
 
-    /// Reads the options of a query: whether they fill the RDATA exactly and the known ones are of a form that their RFCs allow
-    /// in a query.
+    /// Reads the options of a query: whether they fill the RDATA exactly, and those are of a sound form that are acted on.
     ///
-    /// Unbound takes what fits and ignores the rest, BIND answers FORMERR; RFC 7871 section 7.1.2 and RFC 7873 section 5.2.2 ask
-    /// for FORMERR for their options. One rule for all of them leaves nothing to interpretation. One pass, whatever the options are.
+    /// RFC 7871 section 7.1.2 and RFC 7873 section 5.2.2 ask for FORMERR for theirs. Other options are ignored, whatever is in them
+    /// (RFC 6891 section 6.1.2), and so is one that asks for a keepalive in a form that says nothing. One pass, whatever the options
+    /// are, and to its end: what stands behind an error counts for the response to it.
     #[inline]
     pub(super) fn read_options(&mut self, packet: &[u8], rdata: Range<usize>) -> bool {
-        let mut used = rdata.start;
-        rdata.is_empty()
-            || (options(&packet[rdata.clone()]).all(|(code, data)| {
-                let at = used + OPTION_LEN_MIN;
-                used = at + data.len();
-                self.padding |= code == code::PADDING;
-                self.keepalive |= code == code::TCP_KEEPALIVE;
-                if code == code::COOKIE && self.cookie.is_none() {
-                    self.cookie = Cookie::read(data);
-                    return self.cookie.is_some();
+        let (mut used, mut sound) = (rdata.start, true);
+        for (code, data) in options(&packet[rdata.clone()]) {
+            let at = used + OPTION_LEN_MIN;
+            used = at + data.len();
+            match code {
+                code::PADDING => self.padding = true,
+                code::TCP_KEEPALIVE => self.keepalive |= matches!(data.len(), 0 | 2),
+                code::COOKIE => {
+                    let cookie = Cookie::read(data);
+                    sound &= cookie.is_some();
+                    self.cookie = self.cookie.or(cookie);
                 }
-                if code == code::CLIENT_SUBNET && self.subnet.is_none() {
-                    self.subnet = u16::try_from(at).ok().and_then(NonZeroU16::new);
+                code::CLIENT_SUBNET => {
+                    sound &= client_subnet_is_sound(data);
+                    let at = u16::try_from(at).ok().and_then(NonZeroU16::new);
+                    self.subnet = self.subnet.or(at);
                 }
-                option_is_sound(code, data)
-            }) && used == rdata.end)
+                _ => (),
+            }
+        }
+        sound && used == rdata.end
     }
 }
 
@@ -141,21 +142,6 @@ fn options(mut rdata: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         rdata = rest;
         Some((code, data))
     })
-}
-
-fn option_is_sound(code: u16, data: &[u8]) -> bool {
-    let len = data.len();
-    match code {
-        code::LLQ => len == 18,
-        code::UPDATE_LEASE => matches!(len, 4 | 8),
-        code::CLIENT_SUBNET => client_subnet_is_sound(data),
-        code::EXPIRE => matches!(len, 0 | 4),
-        code::COOKIE => Cookie::read(data).is_some(),
-        code::TCP_KEEPALIVE => matches!(len, 0 | 2),
-        code::KEY_TAG => len > 0 && len.is_multiple_of(2),
-        code::EDE => len >= 2,
-        _ => true,
-    }
 }
 
 /// RFC 7871 section 6: FAMILY, SOURCE PREFIX-LENGTH, SCOPE PREFIX-LENGTH (0 in queries), and just the octets that the source
@@ -342,12 +328,38 @@ mod tests {
         check(b"\x00\x0a\x00\x0f123456781234567", false);
         check(b"\x00\x0a\x00\x101234567812345678", true);
         check(&[b"\x00\x0a\x00\x29".as_slice(), &[1; 41]].concat(), false);
+        // What is not acted on may be of any form: LLQ, UPDATE-LEASE, EXPIRE, a key tag, EDE.
+        for code in [1, 2, 9, 14, 15] {
+            for len in 0..20 {
+                check(&[&[0, code, 0, len], &vec![7; usize::from(len)][..]].concat(), true);
+            }
+        }
+    }
+
+    #[test]
+    fn a_keepalive_is_asked_for_in_its_own_form() {
+        let check = |rdata: &[u8], expected: bool| {
+            let mut edns = Edns::read(0, 0);
+            assert!(edns.read_options(rdata, 0..rdata.len()));
+            assert_eq!(edns.keepalive, expected, "{rdata:02x?}");
+        };
+        check(b"", false);
         check(b"\x00\x0b\x00\x00", true);
+        check(b"\x00\x0b\x00\x02\x00\x64", true);
         check(b"\x00\x0b\x00\x01\x00", false);
-        check(b"\x00\x09\x00\x01\x00", false);
-        check(b"\x00\x0e\x00\x05\x08\x07\x00\x0f\x00", false);
-        check(b"\x00\x0f\x00\x01\x00", false);
-        check(b"\x00\x01\x00\x04\x01\x02\x03\x04", false);
+        check(b"\x00\x0b\x00\x01\x00\x00\x0b\x00\x00", true);
+    }
+
+    #[test]
+    fn the_first_of_two_counts_and_both_are_checked() {
+        let mut edns = Edns::read(0, 0);
+        let twice = b"\x00\x0a\x00\x08AAAAAAAA\x00\x0a\x00\x08BBBBBBBB";
+        assert!(edns.read_options(twice, 0..twice.len()));
+        assert_eq!(edns.cookie.map(|it| it.client), Some(*b"AAAAAAAA"));
+        let broken = b"\x00\x0a\x00\x08AAAAAAAA\x00\x0a\x00\x01B\x00\x0c\x00\x00";
+        let mut edns = Edns::read(0, 0);
+        assert!(!edns.read_options(broken, 0..broken.len()));
+        assert!(edns.padding && edns.cookie.is_some());
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl<'p> Query<'p> {
     /// - TC=1, QDCOUNT other than 1 (RFC 9619 section 4), a question that is cut short or compressed (there is nothing before it
     ///   to point at), records in the answer or authority section (but for IXFR's SOA, RFC 1995 section 3): FORMERR.
     /// - in the additional section, records that run past the packet, a second OPT, one that the root does not own
-    ///   (RFC 6891 section 6.1.1), options that are cut short or of a wrong form, names that cannot be read: FORMERR. Other records
+    ///   (RFC 6891 section 6.1.1), options that are cut short, a cookie or Client Subnet of a wrong form, names that cannot be read: FORMERR. Other records
     ///   (TSIG, SIG(0)) are stepped over, wherever they stand: a forwarder does not judge them.
     /// - an EDNS version above 0, in an otherwise sound message: BADVERS; its options may have another form and are not read.
     /// - class 0 and NONE, which only updates have (RFC 2136 section 2.4): FORMERR.
