@@ -43,7 +43,7 @@ impl Answers {
         let keyed = RandomState::default();
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
-            shards: (0..shards).map(|_| Mutex::new(Table::new(each, keyed.clone()))).collect(),
+            shards: (0..shards).map(|_| Mutex::new(Table::new(each))).collect(),
             keyed,
         }
     }
@@ -77,7 +77,7 @@ impl Answers {
     /// Remembers an entry in place of what was held under its key.
     pub fn insert(&self, entry: Arc<Entry>) {
         let hash = Key::of(&entry).hash(&self.keyed);
-        self.shard(hash).insert(entry);
+        self.shard(hash).insert(hash, entry);
     }
 
     /// How many answers are held.

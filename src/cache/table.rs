@@ -1,7 +1,6 @@
 //! `Table`: the entries of one shard, by linear probing, and which of them to give up.
 
 use super::{Entry, Key, Tick};
-use foldhash::fast::RandomState;
 use std::sync::Arc;
 
 /// Slots to begin with.
@@ -14,10 +13,10 @@ const SPARED_MAX: usize = 64;
 /// once, however many, pass through the rest (as through the small queue of S3-FIFO, Yang et al., SOSP 2023).
 const KEPT_TENTHS: usize = 9;
 
-/// Eight octets and a tag for each slot; the entries hold their keys.
+/// Eight octets and half a hash for each slot; the entries hold their keys.
 pub(super) struct Table {
-    /// A few bits of each entry's hash, so that others are seldom looked at; 0 where the slot is free.
-    tags: Vec<u8>,
+    /// The upper half of each entry's hash, which tells its home, so that no other entry is looked at; 0 where the slot is free.
+    marks: Vec<u32>,
     entries: Vec<Option<Arc<Entry>>>,
     len: usize,
     weight: usize,
@@ -26,21 +25,19 @@ pub(super) struct Table {
     kept: usize,
     /// Where the next look for something to give up begins.
     hand: usize,
-    keyed: RandomState,
 }
 
 impl Table {
     /// An empty table whose entries weigh `weight_max` octets at most.
-    pub(super) fn new(weight_max: usize, keyed: RandomState) -> Self {
+    pub(super) fn new(weight_max: usize) -> Self {
         Self {
-            tags: vec![0; SLOTS_MIN],
+            marks: vec![0; SLOTS_MIN],
             entries: vec![None; SLOTS_MIN],
             len: 0,
             weight: 0,
             weight_max,
             kept: 0,
             hand: 0,
-            keyed,
         }
     }
 
@@ -52,10 +49,10 @@ impl Table {
         self.entries[self.find(key, hash).ok()?].as_ref()
     }
 
-    /// Remembers an entry in place of the one under the same key; others give way where there is no room. One that is larger than
-    /// all the room there is is not remembered.
-    pub(super) fn insert(&mut self, entry: Arc<Entry>) {
-        let (weight, hash) = (entry.weight(), Key::of(&entry).hash(&self.keyed));
+    /// Remembers an entry, whose key has this hash, in place of the one under the same key; others give way where there is no room.
+    /// One that is larger than all the room there is is not remembered.
+    pub(super) fn insert(&mut self, hash: u64, entry: Arc<Entry>) {
+        let weight = entry.weight();
         if let Ok(at) = self.find(&Key::of(&entry), hash) {
             if self.entries[at].as_ref().is_some_and(|it| it.was_liked() || it.is_kept()) {
                 entry.keep();
@@ -68,8 +65,8 @@ impl Table {
         while self.weight + weight > self.weight_max {
             self.give_up_one(entry.stored());
         }
-        // At three quarters full, an entry is found by its third tag, and what is not there by its ninth.
-        if (self.len + 1) * 4 > self.tags.len() * 3 {
+        // At three quarters full, an entry is found by its third mark, and what is not there by its ninth.
+        if (self.len + 1) * 4 > self.marks.len() * 3 {
             self.grow();
         }
         self.weight += weight;
@@ -77,17 +74,17 @@ impl Table {
         if entry.is_kept() {
             self.kept += weight;
         }
-        self.put(hash, entry);
+        self.put(mark(hash), entry);
     }
 
     /// Where the entry is, or the free slot where it would be.
     fn find(&self, key: &Key<'_>, hash: u64) -> Result<usize, usize> {
-        let tag = tag(hash);
-        let mut at = self.home(hash);
+        let mark = mark(hash);
+        let mut at = self.home(mark);
         loop {
-            match self.tags[at] {
+            match self.marks[at] {
                 0 => return Err(at),
-                it if it == tag && self.entries[at].as_ref().is_some_and(|it| key.matches(it)) => {
+                it if it == mark && self.entries[at].as_ref().is_some_and(|it| key.matches(it)) => {
                     return Ok(at);
                 }
                 _ => at = self.after(at),
@@ -95,12 +92,12 @@ impl Table {
         }
     }
 
-    fn put(&mut self, hash: u64, entry: Arc<Entry>) {
-        let mut at = self.home(hash);
-        while self.tags[at] != 0 {
+    fn put(&mut self, mark: u32, entry: Arc<Entry>) {
+        let mut at = self.home(mark);
+        while self.marks[at] != 0 {
             at = self.after(at);
         }
-        self.tags[at] = tag(hash);
+        self.marks[at] = mark;
         self.entries[at] = Some(entry);
     }
 
@@ -116,16 +113,18 @@ impl Table {
         let mut at = gap;
         loop {
             at = self.after(at);
-            let Some(next) = &self.entries[at] else { break };
-            let home = self.home(Key::of(next).hash(&self.keyed));
+            if self.marks[at] == 0 {
+                break;
+            }
+            let home = self.home(self.marks[at]);
             // It may move back to the gap unless its home lies behind that.
             if self.distance(home, at) >= self.distance(gap, at) {
                 self.entries[gap] = self.entries[at].take();
-                self.tags[gap] = self.tags[at];
+                self.marks[gap] = self.marks[at];
                 gap = at;
             }
         }
-        self.tags[gap] = 0;
+        self.marks[gap] = 0;
     }
 
     /// Gives up the next entry that was not asked for since the last time round, and is not kept.
@@ -153,34 +152,34 @@ impl Table {
     }
 
     fn grow(&mut self) {
-        let slots = self.tags.len() * 3 / 2;
-        self.tags = vec![0; slots];
+        let slots = self.marks.len() * 3 / 2;
+        let marks = std::mem::replace(&mut self.marks, vec![0; slots]);
+        let entries = std::mem::replace(&mut self.entries, vec![None; slots]);
         self.hand = 0;
-        let old = std::mem::replace(&mut self.entries, vec![None; slots]);
-        for entry in old.into_iter().flatten() {
-            let hash = Key::of(&entry).hash(&self.keyed);
-            self.put(hash, entry);
+        for (mark, entry) in marks.into_iter().zip(entries) {
+            if let Some(entry) = entry {
+                self.put(mark, entry);
+            }
         }
     }
 
-    fn home(&self, hash: u64) -> usize {
-        // The upper bits; the lower ones chose the shard.
-        (((hash >> 32) * self.tags.len() as u64) >> 32) as usize
+    fn home(&self, mark: u32) -> usize {
+        ((u64::from(mark) * self.marks.len() as u64) >> 32) as usize
     }
 
     const fn after(&self, at: usize) -> usize {
-        if at + 1 == self.tags.len() { 0 } else { at + 1 }
+        if at + 1 == self.marks.len() { 0 } else { at + 1 }
     }
 
     /// Steps forward from one slot to another.
     const fn distance(&self, from: usize, to: usize) -> usize {
-        if to >= from { to - from } else { to + self.tags.len() - from }
+        if to >= from { to - from } else { to + self.marks.len() - from }
     }
 }
 
-/// Bits that neither the shard nor the home tells; never 0.
-const fn tag(hash: u64) -> u8 {
-    (hash >> 16) as u8 | 1
+/// The upper half of a hash, for the lower bits chose the shard; never 0.
+const fn mark(hash: u64) -> u32 {
+    (hash >> 32) as u32 | 1
 }
 
 #[cfg(test)]
@@ -191,8 +190,11 @@ mod tests {
         dns::{Answer, Query, Rcode},
         name::Name,
     };
+    use foldhash::fast::FixedState;
     use proptest::prelude::*;
     use std::{collections::BTreeSet, time::Duration};
+
+    const KEYED: FixedState = FixedState::with_seed(7);
 
     fn entry(name: &str) -> Arc<Entry> {
         entry_at(name, Tick::after(Duration::ZERO))
@@ -206,30 +208,34 @@ mod tests {
         Arc::new(Entry::new(&key, answer, Arc::default(), now, Duration::from_secs(10)))
     }
 
+    fn put(table: &mut Table, entry: Arc<Entry>) {
+        table.insert(Key::of(&entry).hash(&KEYED), entry);
+    }
+
     fn holds(table: &Table, name: &str) -> bool {
         let name = Name::parse(name).unwrap();
         let key = Key::new(0, &name, 1, 1, false, false);
-        table.get(&key, key.hash(&table.keyed)).is_some()
+        table.get(&key, key.hash(&KEYED)).is_some()
     }
 
     fn table(entries: usize) -> Table {
-        Table::new(entries * entry("n00").weight(), RandomState::default())
+        Table::new(entries * entry("n00").weight())
     }
 
     #[test]
     fn what_is_asked_for_stays() {
         let mut table = table(10);
         for number in 0..10 {
-            table.insert(entry(&format!("n{number:02}")));
+            put(&mut table, entry(&format!("n{number:02}")));
         }
         // A scan of names that nobody asks for a second time.
         for number in 10..99 {
             for liked in ["n03", "n07"] {
                 let name = Name::parse(liked).unwrap();
                 let key = Key::new(0, &name, 1, 1, false, false);
-                table.get(&key, key.hash(&table.keyed)).unwrap().like();
+                table.get(&key, key.hash(&KEYED)).unwrap().like();
             }
-            table.insert(entry(&format!("n{number:02}")));
+            put(&mut table, entry(&format!("n{number:02}")));
             assert_eq!((table.len(), holds(&table, &format!("n{number:02}"))), (10, true));
         }
         assert!(holds(&table, "n03") && holds(&table, "n07") && !holds(&table, "n04"));
@@ -242,17 +248,17 @@ mod tests {
         for number in 0..2_000 {
             let new = entry(&popular(number));
             new.like();
-            table.insert(new);
+            put(&mut table, new);
         }
         // Nobody asks for the popular ones meanwhile.
         for number in 0..200_000 {
-            table.insert(entry(&format!("n{number:06}")));
+            put(&mut table, entry(&format!("n{number:06}")));
         }
         let held = (0..2_000).filter(|it| holds(&table, &popular(*it))).count();
         assert!(held >= 1_990, "{held} of 2,000");
         // What takes the place of one that is kept is kept as well; its weight counts once.
-        table.insert(entry("p0007"));
-        (0..30_000).for_each(|it| table.insert(entry(&format!("m{it:06}"))));
+        put(&mut table, entry("p0007"));
+        (0..30_000).for_each(|it| put(&mut table, entry(&format!("m{it:06}"))));
         assert!(holds(&table, "p0007") && table.kept <= 2_000 * entry("p0007").weight());
     }
 
@@ -262,11 +268,11 @@ mod tests {
         for number in 0..80 {
             let new = entry(&format!("p{number:02}"));
             new.like();
-            table.insert(new);
+            put(&mut table, new);
         }
         let late = Tick::after(Duration::from_secs(11));
         for number in 0..300 {
-            table.insert(entry_at(&format!("n{number:03}"), late));
+            put(&mut table, entry_at(&format!("n{number:03}"), late));
         }
         let held = (0..80).filter(|it| holds(&table, &format!("p{it:02}"))).count();
         assert!(held <= 8 && table.kept == held * entry("p00").weight(), "{held} of 80");
@@ -278,7 +284,7 @@ mod tests {
         for number in 0..300 {
             let new = entry(&format!("n{number:03}"));
             new.like();
-            table.insert(new);
+            put(&mut table, new);
         }
         assert!(table.len() <= 200 && holds(&table, "n299"));
     }
@@ -287,17 +293,17 @@ mod tests {
     fn whoever_gives_way_is_told() {
         let mut table = table(10);
         let (first, second) = (entry("n00"), entry("n00"));
-        table.insert(Arc::clone(&first));
+        put(&mut table, Arc::clone(&first));
         assert!(!first.is_gone());
-        table.insert(Arc::clone(&second));
+        put(&mut table, Arc::clone(&second));
         assert!(first.is_gone() && !second.is_gone());
         assert_eq!(table.len(), 1);
     }
 
     #[test]
     fn what_is_larger_than_the_room_is_not_taken() {
-        let mut table = Table::new(entry("n00").weight() - 1, RandomState::default());
-        table.insert(entry("n00"));
+        let mut table = Table::new(entry("n00").weight() - 1);
+        put(&mut table, entry("n00"));
         assert_eq!((table.len(), table.weight), (0, 0));
     }
 
@@ -309,12 +315,12 @@ mod tests {
             for (take, number) in steps {
                 let name = format!("n{number:02}");
                 if take {
-                    table.insert(entry(&name));
+                    put(&mut table, entry(&name));
                     model.insert(number);
                 } else {
                     let parsed = Name::parse(&name).unwrap();
                     let key = Key::new(0, &parsed, 1, 1, false, false);
-                    if let Ok(at) = table.find(&key, key.hash(&table.keyed)) {
+                    if let Ok(at) = table.find(&key, key.hash(&KEYED)) {
                         table.remove(at);
                     }
                     model.remove(&number);
