@@ -3,6 +3,7 @@
 mod answers;
 mod entry;
 mod key;
+mod known;
 mod near;
 mod table;
 mod tick;

@@ -1,6 +1,7 @@
 //! The verdict store: findings per name, verdicts per name and policy. Names without findings live in the answer cache's
 //! slots alone, so this stays small.
 
+use super::known::Known;
 use crate::{name::Name, verdict::Verdict};
 use moka::sync::Cache;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ type Key = Box<[u8]>;
 
 /// Verdicts and findings of names about which something was found. `F` is what policy calls findings.
 pub struct Verdicts<F> {
+    /// Names that have any. Most names have none, and are looked for three times before they are asked for.
+    known: Known,
     findings: Cache<Key, (u32, Arc<F>), foldhash::fast::RandomState>,
     verdicts: Cache<Key, (u32, Arc<Verdict>), foldhash::fast::RandomState>,
 }
@@ -29,6 +32,7 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
             u32::try_from(key + value + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
         };
         Self {
+            known: Known::new(),
             findings: Cache::builder()
                 .max_capacity(OCTETS_MAX)
                 .weigher(move |key: &Key, held: &(u32, Arc<F>)| weight(key.len(), octets(&held.1)))
@@ -52,6 +56,9 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
         generation: u32,
         now: u64,
     ) -> Option<Arc<Verdict>> {
+        if !self.known.has(name) {
+            return None;
+        }
         let mut key = [0; 257];
         let (held, verdict) = self.verdicts.get(verdict_key(&mut key, name, policy))?;
         (held == generation && now < verdict.valid_until).then_some(verdict)
@@ -60,17 +67,22 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
     /// Remembers a verdict.
     pub fn insert_verdict(&self, name: &Name, policy: u16, generation: u32, verdict: Arc<Verdict>) {
         let mut key = [0; 257];
+        self.known.put(name);
         self.verdicts.insert(Box::from(verdict_key(&mut key, name, policy)), (generation, verdict));
     }
 
     /// The findings about a name, if they were made under this generation of knowledge.
     pub fn findings(&self, name: &Name, knowledge: u32) -> Option<Arc<F>> {
+        if !self.known.has(name) {
+            return None;
+        }
         let (held, findings) = self.findings.get(name.wire())?;
         (held == knowledge).then_some(findings)
     }
 
     /// Remembers findings.
     pub fn insert_findings(&self, name: &Name, knowledge: u32, findings: Arc<F>) {
+        self.known.put(name);
         self.findings.insert(Box::from(name.wire()), (knowledge, findings));
     }
 }
