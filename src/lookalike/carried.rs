@@ -49,6 +49,9 @@ pub(super) fn carried<'a>(know: &Knowledge, host: &Host<'a>, hashes: &Prefixes) 
 /// Whether a protected domain stands before a label with an underscore, below somebody else's domain that is not well known:
 /// `paypal.com._dmarc.evil.example`. Reports about a domain's mail are asked for like that (RFC 7489 section 7.1).
 pub(super) fn stands_before_underscore(know: &Knowledge, host: &Host<'_>) -> bool {
+    if !host.name.contains('_') {
+        return false;
+    }
     let Some((before, rest)) = host.name.split_once("._") else { return false };
     know.guards.behind_underscore(host.name).len() < host.name.len()
         && !rest.starts_with("report._dmarc.")

@@ -144,6 +144,9 @@ impl Guards {
     /// What is left of a name behind the last label that marks what stands before it as an argument.
     pub(super) fn behind_underscore<'a>(&self, name: &'a str) -> &'a str {
         let (mut rest, mut at) = (name, 0);
+        if !name.contains('_') {
+            return rest;
+        }
         for label in name.split('.') {
             at += label.len() + 1;
             if label.starts_with('_') && at < name.len() && self.is_underscore(label) {
@@ -166,6 +169,10 @@ pub(super) fn is_delegated(label: &str) -> bool {
 
 /// Whether a name ends in labels like the pattern's, `*` standing for one label or a part of it.
 fn ends_like(name: &str, pattern: &str) -> bool {
+    // The last letter settles it for most.
+    if name.as_bytes().last() != pattern.as_bytes().last() && !pattern.ends_with('*') {
+        return false;
+    }
     let mut labels = name.rsplit('.');
     pattern.rsplit('.').all(|it| labels.next().is_some_and(|label| like(label, it)))
 }

@@ -179,40 +179,42 @@ impl Engine {
     pub fn judge(&self, host: &Host<'_>, out: &mut Vec<Finding>) -> u8 {
         let mut short = None;
         let host = view::within(host, &mut short);
-        let mut view = View::new();
-        view.hashes.fill(host.name.as_bytes());
-        match carried::carried(&self.know, host, &view.hashes) {
-            Carried::Silent => 0,
-            Carried::No => self.judge_whole(host, &mut view, out),
-            Carried::By(suffix, kind) => self.judge_inner(host, suffix, kind, out),
-            Carried::Doubtful => {
-                let first = out.len();
-                let score = self.judge_whole(host, &mut view, out).min(carried::PROXY_MAX);
-                out[first..].iter_mut().for_each(|it| it.score = it.score.min(score));
-                score
+        view::lend(|view| {
+            view.hashes.fill(host.name.as_bytes());
+            match carried::carried(&self.know, host, &view.hashes) {
+                Carried::Silent => 0,
+                Carried::No => self.judge_whole(host, view, out),
+                Carried::By(suffix, kind) => self.judge_inner(host, suffix, kind, out),
+                Carried::Doubtful => {
+                    let first = out.len();
+                    let score = self.judge_whole(host, view, out).min(carried::PROXY_MAX);
+                    out[first..].iter_mut().for_each(|it| it.score = it.score.min(score));
+                    score
+                }
             }
-        }
+        })
     }
 
     /// The features of the strongest evidence and the score, for fitting and explaining: feature and its points.
     pub fn explain(&self, host: &Host<'_>) -> Vec<(Technique, Vec<(&'static str, i16)>)> {
         let mut short = None;
         let host = view::within(host, &mut short);
-        let mut view = View::new();
-        view.hashes.fill(host.name.as_bytes());
-        if carried::carried(&self.know, host, &view.hashes) != Carried::No {
-            return Vec::new();
-        }
-        let mut found = List::new();
-        let Some(cut) = self.collect(host, &mut view, &mut found) else { return Vec::new() };
-        let scan = Scan { know: &self.know, cut, view: &view, known_good: false };
-        found.retain(|it| tenant_brand::counts(&scan, it));
-        let points = |it: Feature| (it.as_str(), self.know.weights.points(it));
-        found
-            .as_slice()
-            .iter()
-            .map(|it| (it.technique, it.features.iter().map(points).collect()))
-            .collect()
+        view::lend(|view| {
+            view.hashes.fill(host.name.as_bytes());
+            if carried::carried(&self.know, host, &view.hashes) != Carried::No {
+                return Vec::new();
+            }
+            let mut found = List::new();
+            let Some(cut) = self.collect(host, view, &mut found) else { return Vec::new() };
+            let scan = Scan { know: &self.know, cut, view, known_good: false };
+            found.retain(|it| tenant_brand::counts(&scan, it));
+            let points = |it: Feature| (it.as_str(), self.know.weights.points(it));
+            found
+                .as_slice()
+                .iter()
+                .map(|it| (it.technique, it.features.iter().map(points).collect()))
+                .collect()
+        })
     }
 
     fn judge_inner(&self, host: &Host<'_>, suffix: &str, kind: Kind, out: &mut Vec<Finding>) -> u8 {
@@ -237,13 +239,14 @@ impl Engine {
             rest = head;
         }
         let inner = Host::new(inner);
-        let mut view = View::new();
-        view.hashes.fill(inner.name.as_bytes());
-        if carried::carried(&self.know, &inner, &view.hashes) != Carried::No {
-            return 0;
-        }
         let first = out.len();
-        let mut score = self.judge_whole(&inner, &mut view, out);
+        let mut score = view::lend(|view| {
+            view.hashes.fill(inner.name.as_bytes());
+            match carried::carried(&self.know, &inner, &view.hashes) {
+                Carried::No => self.judge_whole(&inner, view, out),
+                Carried::Silent | Carried::By(..) | Carried::Doubtful => 0,
+            }
+        });
         if kind == Kind::Proxy {
             score = score.min(carried::PROXY_MAX);
         }

@@ -1,6 +1,7 @@
 //! A name as the techniques see it: the labels that somebody chose, read as ASCII, cut into tokens and hashed.
 
 use crate::name::{Class, Host, Hosting};
+use std::cell::Cell;
 
 use super::{
     glyph::{Glyphs, Kind, fold_head, is_mark},
@@ -153,6 +154,19 @@ fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
     (!own.is_empty()).then_some(own)
 }
 
+thread_local! {
+    static SPARE: Cell<Option<Box<View>>> = const { Cell::new(None) };
+}
+
+/// Lends an empty view, the one that this thread has used before: to make all of it anew costs more than to read most names.
+pub(super) fn lend<T>(then: impl FnOnce(&mut View) -> T) -> T {
+    let mut view = SPARE.take().unwrap_or_else(|| Box::new(View::new()));
+    view.clear();
+    let done = then(&mut view);
+    SPARE.set(Some(view));
+    done
+}
+
 impl View {
     pub(super) const fn new() -> Self {
         let span = Span { start: 0, end: 0 };
@@ -175,6 +189,14 @@ impl View {
         }
     }
 
+    /// Forgets what it holds. What lies past the lengths is never read.
+    fn clear(&mut self) {
+        (self.len, self.label_count, self.token_count, self.folded_len) = (0, 0, 0, 0);
+        (self.has_idn, self.has_second_reading) = (false, false);
+        self.foreign.fill(0);
+        self.alien.fill(0);
+    }
+
     /// Reads `own`, the labels that the owner chose.
     pub(super) fn fill(&mut self, own: &str, glyphs: &Glyphs) {
         self.read(own, glyphs, false);
@@ -182,7 +204,7 @@ impl View {
 
     /// Reads `own` anew, characters that read in two ways the second way.
     pub(super) fn fill_again(&mut self, own: &str, glyphs: &Glyphs) {
-        *self = Self::new();
+        self.clear();
         self.read(own, glyphs, true);
     }
 
@@ -381,6 +403,23 @@ mod tests {
         assert_eq!(tokens("www.pay-pal_login"), ["www", "pay", "pal", "login"]);
         assert_eq!(tokens("xn--pypal-4ve"), ["paypal"]);
         assert_eq!(tokens("-a--b-"), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_view_that_is_lent_again_holds_nothing_of_the_name_before() {
+        let glyphs = Glyphs::parse(data::HOMOGLYPHS);
+        let read = |own: &str, view: &mut View| {
+            view.fill(own, &glyphs);
+            let whole = Span::new(0, view.len);
+            let tokens: Vec<String> = view.tokens().iter().map(|it| view.shown(it.span)).collect();
+            let hashes = (view.hash(whole), view.folded_hashes.of(0, view.folded_len));
+            let foreign = (view.has_idn(), view.foreign(whole), view.alien(whole));
+            (tokens, view.folded().to_vec(), view.labels().to_vec(), hashes, foreign)
+        };
+        for own in ["xn--pypal-4ve.secure-login-0nline", "a", "", "www.paypa1"] {
+            let again = lend(|view| read(own, view));
+            assert_eq!(again, read(own, &mut View::new()), "{own}");
+        }
     }
 
     #[test]
