@@ -1,11 +1,17 @@
 //! `Key`: what an answer is an answer to.
 
 use super::Entry;
-use crate::name::Name;
-use std::hash::{BuildHasher, Hasher as _};
+use crate::name::{Name, WIRE_LEN_MAX};
+use std::{
+    hash::{BuildHasher, Hasher as _},
+    sync::Arc,
+};
 
 /// Octets of type and class behind the name.
 const TAIL_LEN: usize = 4;
+
+/// Octets of route and flags before the name.
+const HEAD_LEN: usize = 3;
 
 /// Route, wire-form name, type, class, DO, CD. Client EDNS options never split it. Borrows the name; an entry holds the same in
 /// its answer's question, so that a name is kept once.
@@ -60,13 +66,14 @@ impl<'n> Key<'n> {
     }
 
     /// The same in octets that outlive the name, for tables of what is on its way.
-    pub fn octets(&self) -> Box<[u8]> {
-        let mut octets = Vec::with_capacity(self.name.len() + TAIL_LEN + 3);
-        octets.extend_from_slice(&self.route.to_ne_bytes());
-        octets.push(self.flags);
-        octets.extend_from_slice(self.name);
-        octets.extend_from_slice(&self.tail);
-        octets.into_boxed_slice()
+    pub fn octets(&self) -> Arc<[u8]> {
+        let mut octets = [0; HEAD_LEN + WIRE_LEN_MAX + TAIL_LEN];
+        let [a, b] = self.route.to_ne_bytes();
+        octets[..HEAD_LEN].copy_from_slice(&[a, b, self.flags]);
+        let end = HEAD_LEN + self.name.len();
+        octets[HEAD_LEN..end].copy_from_slice(self.name);
+        octets[end..end + TAIL_LEN].copy_from_slice(&self.tail);
+        Arc::from(&octets[..end + TAIL_LEN])
     }
 }
 

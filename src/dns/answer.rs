@@ -170,9 +170,11 @@ impl Answer {
     /// Raises and lowers every TTL, and the lifetime with them, into a range of seconds.
     pub fn clamp_ttls(&mut self, range: RangeInclusive<u32>) {
         let (min, max) = (*range.start(), *range.end());
-        let places: Vec<usize> = self.ttl_offsets().collect();
-        for at in places {
-            if let Some(octets) = self.octets[at..].first_chunk_mut::<4>() {
+        let (message, rest) = self.octets.split_at_mut(usize::from(self.message_len));
+        let (offsets, _) = rest[..2 * usize::from(self.ttls)].as_chunks::<2>();
+        for offset in offsets {
+            let at = usize::from(u16::from_be_bytes(*offset));
+            if let Some(octets) = message[at..].first_chunk_mut::<4>() {
                 *octets = u32::from_be_bytes(*octets).clamp(min, max).to_be_bytes();
             }
         }

@@ -11,6 +11,7 @@ use crate::{
 };
 use foldhash::HashMap;
 use std::{
+    collections::hash_map::Entry as Place,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -57,7 +58,7 @@ impl From<&Outcome> for Fetched {
 /// The fetches in flight.
 #[derive(Default)]
 pub(super) struct Fetches {
-    waiting: Mutex<HashMap<Box<[u8]>, Waiters>>,
+    waiting: Mutex<HashMap<Arc<[u8]>, Waiters>>,
     tasks: TaskTracker,
 }
 
@@ -75,7 +76,7 @@ impl Fetches {
         self.tasks.wait().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Waiters>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, Waiters>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,7 +87,7 @@ struct Fetch {
     route: u16,
     caching: Caching,
     /// Under what others join; none where it is for one query alone.
-    octets: Option<Box<[u8]>>,
+    octets: Option<Arc<[u8]>>,
     alone: Option<Waiter>,
     began: Tick,
     _tracked: TaskTrackerToken,
@@ -257,13 +258,16 @@ impl Proxy {
         let (dnssec_ok, cd) = (ask.dnssec_ok, ask.checking_disabled);
         let key = Key::new(route, &ask.name, ask.qtype, ask.qclass, dnssec_ok, cd);
         let octets = key.octets();
-        let mut waiting = self.fetches.lock();
-        if let Some(waiters) = waiting.get_mut(&octets) {
-            self.metrics.here().merged.bump();
-            waiters.more.extend(waiter);
-            return None;
+        match self.fetches.lock().entry(Arc::clone(&octets)) {
+            Place::Occupied(mut waiters) => {
+                self.metrics.here().merged.bump();
+                waiters.get_mut().more.extend(waiter);
+                return None;
+            }
+            Place::Vacant(place) => {
+                place.insert(Waiters { first: waiter, more: Vec::new() });
+            }
         }
-        waiting.insert(octets.clone(), Waiters { first: waiter, more: Vec::new() });
         Some(fetch(Some(octets), None))
     }
 

@@ -38,16 +38,28 @@ impl Case {
 
 /// Builds the query in wire form.
 pub(super) fn query(ask: &Ask, id: u16, case: Case, edns: bool) -> Vec<u8> {
-    build(ask, id, case, edns, false)
+    let mut packet = Vec::with_capacity(QUERY_LEN);
+    write_query(ask, id, case, edns, &mut packet);
+    packet
 }
 
 /// Builds the query for a way that nobody can read or write on: its length is hidden, and its case has nothing to prove.
 pub(super) fn secure_query(ask: &Ask, id: u16, edns: bool) -> Vec<u8> {
-    build(ask, id, Case::LOWER, edns, true)
+    let mut packet = Vec::with_capacity(QUERY_LEN);
+    outgoing(ask, id, edns, true).write(&mut packet);
+    packet
 }
 
-fn build(ask: &Ask, id: u16, case: Case, edns: bool, padded: bool) -> Vec<u8> {
-    let mut packet = Vec::with_capacity(QUERY_LEN);
+/// Writes the query in wire form into `packet`, over what is there.
+pub(super) fn write_query(ask: &Ask, id: u16, case: Case, edns: bool, packet: &mut Vec<u8>) {
+    outgoing(ask, id, edns, false).write(packet);
+    if case != Case::LOWER {
+        let name = packet[HEADER_LEN..][..ask.name.wire().len()].iter_mut();
+        name.enumerate().for_each(|(index, octet)| *octet = case.of(index, *octet));
+    }
+}
+
+fn outgoing(ask: &Ask, id: u16, edns: bool, padded: bool) -> Outgoing<'_> {
     Outgoing {
         id,
         name: &ask.name,
@@ -60,12 +72,6 @@ fn build(ask: &Ask, id: u16, case: Case, edns: bool, padded: bool) -> Vec<u8> {
         subnet: ask.subnet.as_deref(),
         padded,
     }
-    .write(&mut packet);
-    if case != Case::LOWER {
-        let name = packet[HEADER_LEN..][..ask.name.wire().len()].iter_mut();
-        name.enumerate().for_each(|(index, octet)| *octet = case.of(index, *octet));
-    }
-    packet
 }
 
 /// What a message is to a query, by header and question alone.

@@ -15,6 +15,7 @@ use super::{
 use rand::RngExt as _;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
+    cell::RefCell,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     os::fd::AsFd as _,
@@ -41,6 +42,11 @@ const LATE_MAX: Duration = Duration::from_secs(1);
 const BIND_TRIES: usize = 16;
 
 const NONE: u16 = u16::MAX;
+
+thread_local! {
+    /// Where queries are written before they are sent.
+    static PACKET: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The sockets of one upstream.
 #[derive(Debug)]
@@ -130,9 +136,8 @@ impl Ports {
             asked_plain: false,
         };
         let (socket, id) = self.draw(shared, now, out)?;
-        let packet = message::query(&flight.ask, id, case, edns);
         shared.counters.queries_udp.fetch_add(1, Relaxed);
-        let sent = transmit(&socket, &packet);
+        let sent = transmit(&socket, flight, id, case, edns);
         if sent.is_err() {
             // Perhaps the host has another address by now, which only a new socket takes.
             lock(&self.state).retire(|it| Arc::ptr_eq(&it.socket, &socket));
@@ -173,8 +178,7 @@ impl Ports {
     pub(super) fn send_again(&self, flight: &Arc<Flight>) -> bool {
         let found = lock(&self.state).find(flight);
         let Some((socket, id, case, edns)) = found else { return false };
-        let packet = message::query(&flight.ask, id, case, edns);
-        transmit(&socket, &packet).is_ok()
+        transmit(&socket, flight, id, case, edns).is_ok()
     }
 
     /// The socket with this index.
@@ -433,8 +437,21 @@ fn bind(target: SocketAddr, avoided: &Avoided) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Sends one datagram. What the network does not take now counts as lost: it is sent again when no reply comes.
-fn transmit(socket: &UdpSocket, packet: &[u8]) -> Result<(), ForwardError> {
+/// Sends one query. What the network does not take now counts as lost: it is sent again when no reply comes.
+fn transmit(
+    socket: &UdpSocket,
+    flight: &Flight,
+    id: u16,
+    case: Case,
+    edns: bool,
+) -> Result<(), ForwardError> {
+    PACKET.with_borrow_mut(|packet| {
+        message::write_query(&flight.ask, id, case, edns, packet);
+        send(socket, packet)
+    })
+}
+
+fn send(socket: &UdpSocket, packet: &[u8]) -> Result<(), ForwardError> {
     for _ in 0..2 {
         match socket.send(packet) {
             Ok(_) => return Ok(()),
