@@ -40,8 +40,16 @@ pub(super) struct Journey {
     /// An answer that is believed when TCP gives none.
     doubtful: Option<Kept>,
     failure: ForwardError,
-    /// Every server failed at once and is asked a second time.
-    second_round: bool,
+    round: Round,
+}
+
+/// How often servers that cannot be reached have been asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    First,
+    /// All failed at once; those that could not be reached are asked again when the moment has come, and not before.
+    Between,
+    Second,
 }
 
 struct Kept {
@@ -85,7 +93,7 @@ impl Journey {
             spare: None,
             doubtful: None,
             failure: ForwardError::Timeout,
-            second_round: false,
+            round: Round::First,
         }
     }
 
@@ -301,7 +309,8 @@ impl Journey {
     /// Asks another server when this one has nothing more to give.
     fn go_on(&mut self, at: usize, now: Instant) {
         let leg = self.legs[at];
-        if !leg.out && !leg.out_tcp && self.ask_next(now) {
+        let waits = leg.out || leg.out_tcp || self.round == Round::Between;
+        if !waits && self.ask_next(now) {
             self.wake_at(now + self.wait);
         }
     }
@@ -313,16 +322,19 @@ impl Journey {
 
     /// Whether servers that could not be reached are asked once more: one that restarts is back in a moment.
     fn may_go_round(&mut self) -> bool {
-        if self.second_round || self.spare.is_some() || self.doubtful.is_some() {
+        if self.round != Round::First {
+            return self.round == Round::Between;
+        }
+        if self.spare.is_some() || self.doubtful.is_some() {
             return false;
         }
-        self.second_round = true;
         let mut any = false;
         for leg in self.legs.iter_mut().filter(|it| it.unreachable) {
             *leg = Leg::default();
             any = true;
         }
         if any {
+            self.round = Round::Between;
             self.wake_at(clock::now() + AGAIN_AFTER);
         }
         any
@@ -346,6 +358,9 @@ impl Journey {
         }
         if let Some(kept) = self.spare.take_if(|it| it.until <= now) {
             return Due::Take(kept);
+        }
+        if self.round == Round::Between {
+            self.round = Round::Second;
         }
         for (leg, server) in self.legs.iter_mut().zip(&*self.servers) {
             if (leg.out || leg.out_tcp) && !leg.missed {

@@ -10,7 +10,7 @@ use std::{
     collections::{HashMap, HashSet},
     net::{Ipv4Addr, SocketAddr},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{self, Instant, timeout};
 
 fn ask(name: &str) -> Ask {
     Ask::new(Name::parse(name).unwrap(), rtype::A)
@@ -322,6 +322,43 @@ async fn a_closed_port_is_told_soon() {
     );
 }
 
+/// Many queries leave from one port, so that each ICMP error is news to all of them.
+#[tokio::test]
+async fn a_server_that_restarts_is_asked_again_whatever_comes_in_between() {
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = socket.local_addr().unwrap();
+    drop(socket);
+    let exchange = Exchange::with(Shared::with(2).unwrap()).unwrap();
+    let urls = [Url::Udp(address)];
+    let upstreams = Arc::new(Upstreams::new(exchange, &urls, Strategy::Fastest).unwrap());
+    let mut asking = tokio::task::JoinSet::new();
+    for number in 0..10 {
+        let upstreams = Arc::clone(&upstreams);
+        asking.spawn(async move {
+            time::sleep(Duration::from_millis(10 * number)).await;
+            upstreams.forward(&ask("www.example")).await
+        });
+    }
+    time::sleep(Duration::from_millis(150)).await;
+    let socket = tokio::net::UdpSocket::bind(address).await.unwrap();
+    let serving = async {
+        let mut buffer = [0; 512];
+        loop {
+            let (len, from) = socket.recv_from(&mut buffer).await.unwrap();
+            socket.send_to(&fake::address(&buffer[..len], 1), from).await.unwrap();
+        }
+    };
+    let all = async {
+        while let Some(answered) = asking.join_next().await {
+            assert_eq!(last(&answered.unwrap().unwrap()), 1);
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        () = serving => {}
+    }
+}
+
 #[tokio::test]
 async fn ports_and_ids_are_random_and_short_lived() {
     const QUERIES: usize = 4000;
@@ -479,7 +516,7 @@ async fn repeated_and_late_replies_are_not_taken_for_forged_ones() {
     assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 1);
     let seen = async || {
         while upstreams.counts().late < 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            time::sleep(Duration::from_millis(10)).await;
         }
     };
     timeout(Duration::from_secs(2), seen()).await.unwrap();
@@ -638,7 +675,7 @@ async fn servers_can_be_replaced() {
     assert_eq!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 2);
     let gone = async || {
         while upstreams.counts().sockets > 2 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            time::sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(Duration::from_secs(3), gone()).await.unwrap();
