@@ -9,15 +9,16 @@ use super::{
 use crate::{
     dns::{Answer, Ede, Outgoing, Query, Rcode, class, rtype},
     name::Name,
-    upstream::{Ask, FORWARD_MAX, ForwardError, Forwarded, Upstreams},
+    upstream::{Ask, ForwardError, Forwarded, Upstreams},
 };
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
     sync::Arc,
+    time::Instant,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 /// How long a made-up address may be kept where no SOA record says how long there is none (RFC 6147 section 5.1.7).
 const TTL_SECS_MAX: u32 = 600;
@@ -209,14 +210,12 @@ impl Proxy {
     /// The answer to a question; where it has no IPv6 addresses, and the network has use for them, made of IPv4 ones.
     pub(super) async fn forward_or_translate(
         &self,
-        ways: &Ways,
-        route: u16,
+        (ways, route): (&Ways, u16),
         upstreams: &Upstreams,
         ask: &Ask,
+        until: Instant,
     ) -> Result<Forwarded, ForwardError> {
-        // Both questions together take no longer than one may.
-        let until = Instant::now() + FORWARD_MAX;
-        let mut first = self.forward(ways, route, upstreams, ask).await?;
+        let mut first = self.forward((ways, route), upstreams, ask, until).await?;
         let Some(dns64) = ways.dns64.as_ref().filter(|it| it.concerns(ask)) else {
             return Ok(first);
         };
@@ -229,8 +228,8 @@ impl Proxy {
             return Ok(first);
         }
         let asked = Ask { qtype: rtype::A, ..ask.clone() };
-        let forwarding = self.forward(ways, route, upstreams, &asked);
-        let Ok(Ok(second)) = timeout_at(until, forwarding).await else { return Ok(first) };
+        let forwarding = self.forward((ways, route), upstreams, &asked, until);
+        let Ok(Ok(second)) = timeout_at(until.into(), forwarding).await else { return Ok(first) };
         if is_bogus(&second.answer)
             && let Some((code, text)) = second.answer.ede()
         {
@@ -285,9 +284,10 @@ impl Proxy {
         Outgoing { cd: query.cd, ..Outgoing::plain(name, qtype, qclass) }.write(&mut packet);
         let asked = Query::parse(&packet).ok()?;
         let way = ways.find(&asked);
+        let now = tokio::time::Instant::now().into_std();
         let rest = match way.special {
             Some((kind, suffix_len)) => self.special.answer(&asked, kind, suffix_len).await,
-            None => match self.fetch(&asked, (ways, way.route), None).await {
+            None => match self.fetch(&asked, (ways, way.route, now), None).await {
                 Fetched::Entry(entry) => entry.answer.clone(),
                 Fetched::Slow | Fetched::Failed(_) => Answer::empty(&asked, Rcode::SERVFAIL),
             },

@@ -7,14 +7,14 @@ use super::{
 use crate::{
     cache::{Entry, Key, Tick},
     dns::{Answer, Ede, Query, Rcode},
-    upstream::{Ask, ForwardError, Forwarded},
+    upstream::{Ask, FORWARD_MAX, ForwardError, Forwarded},
 };
 use foldhash::HashMap;
 use std::{
     collections::hash_map::Entry as Place,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
@@ -89,19 +89,24 @@ struct Fetch {
     /// Under what others join; none where it is for one query alone.
     octets: Option<Arc<[u8]>>,
     alone: Option<Waiter>,
-    began: Tick,
     _tracked: TaskTrackerToken,
 }
 
 impl Fetch {
     /// Ends with what came, or goes on where its aliases lead.
-    fn land(self, ways: Arc<Ways>, ask: &Ask, forwarded: Result<Forwarded, ForwardError>) {
+    fn land(
+        self,
+        ways: Arc<Ways>,
+        ask: &Ask,
+        until: Instant,
+        forwarded: Result<Forwarded, ForwardError>,
+    ) {
         if !forwarded.as_ref().is_ok_and(|it| it.answer.loose_end().is_some()) {
             return self.end(ask, forwarded);
         }
         let (proxy, ask) = (Arc::clone(&self.proxy), ask.clone());
         self.proxy.runtime.clone().spawn(Box::pin(async move {
-            let forwarded = proxy.follow(&ways, &ask, self.began, forwarded).await;
+            let forwarded = proxy.follow(&ways, &ask, until, forwarded).await;
             self.end(&ask, forwarded);
         }));
     }
@@ -141,11 +146,12 @@ impl Drop for Fetch {
 }
 
 impl Proxy {
-    /// Asks an upstream, or waits with those who have asked already. Gives up early when a stale answer is at hand.
+    /// Asks an upstream for a query that came at the moment told with its route, or waits with those who have asked already. Gives up
+    /// early when a stale answer is at hand.
     pub(super) async fn fetch(
         self: &Arc<Self>,
         query: &Query<'_>,
-        ways: (&Arc<Ways>, u16),
+        ways: (&Arc<Ways>, u16, Instant),
         stale: Option<&Entry>,
     ) -> Fetched {
         let receiver = self.fetch_soon(query, ways);
@@ -156,7 +162,7 @@ impl Proxy {
     pub(super) fn fetch_soon(
         self: &Arc<Self>,
         query: &Query<'_>,
-        ways: (&Arc<Ways>, u16),
+        ways: (&Arc<Ways>, u16, Instant),
     ) -> oneshot::Receiver<Fetched> {
         let (sender, receiver) = oneshot::channel();
         // Whoever waits may have left.
@@ -184,11 +190,15 @@ impl Proxy {
 
     /// Asks again for an answer that is about to expire, and waits for nothing; on the asynchronous side, for it sends.
     #[cold]
-    pub(super) fn prefetch(&self, query: &Query<'_>, (ways, route): (&Arc<Ways>, u16)) {
+    pub(super) fn prefetch(
+        &self,
+        query: &Query<'_>,
+        (ways, route, received): (&Arc<Ways>, u16, Instant),
+    ) {
         if let Some(proxy) = self.me.upgrade() {
             self.metrics.here().prefetches.bump();
             let (ask, ways) = (asked(query, ways), Arc::clone(ways));
-            self.runtime.spawn(async move { proxy.fetch_ask(ask, (&ways, route), None) });
+            self.runtime.spawn(async move { proxy.fetch_ask(ask, (&ways, route, received), None) });
         }
     }
 
@@ -196,16 +206,16 @@ impl Proxy {
     pub(super) fn fetch_then(
         self: &Arc<Self>,
         query: &Query<'_>,
-        (ways, route): (&Arc<Ways>, u16),
+        (ways, route, received): (&Arc<Ways>, u16, Instant),
         waiter: Option<Waiter>,
     ) {
-        self.fetch_ask(asked(query, ways), (ways, route), waiter);
+        self.fetch_ask(asked(query, ways), (ways, route, received), waiter);
     }
 
     fn fetch_ask(
         self: &Arc<Self>,
         ask: Ask,
-        (ways, route): (&Arc<Ways>, u16),
+        (ways, route, received): (&Arc<Ways>, u16, Instant),
         waiter: Option<Waiter>,
     ) {
         let Some(upstreams) = ways.set(route) else {
@@ -213,12 +223,14 @@ impl Proxy {
             return;
         };
         let Some(fetch) = self.join(&ask, (route, ways.caching), waiter) else { return };
+        // What it waited before it was taken up counts.
+        let until = received + FORWARD_MAX;
         if ways.passes_on(route, &ask) {
-            let (metrics, followed) = (Arc::clone(&self.metrics), Arc::clone(ways));
-            upstreams.ask(ask, move |ask, forwarded| {
+            let (metrics, ways) = (Arc::clone(&self.metrics), Arc::clone(ways));
+            upstreams.ask(ask, until, move |ask, forwarded| {
                 // A panic is a bug of ours; it costs one query, never all that are on their way.
-                if catch_unwind(AssertUnwindSafe(|| fetch.land(followed, ask, forwarded))).is_err()
-                {
+                let landed = AssertUnwindSafe(|| fetch.land(ways, ask, until, forwarded));
+                if catch_unwind(landed).is_err() {
                     metrics.here().panics.bump();
                 }
             });
@@ -227,8 +239,9 @@ impl Proxy {
         let (ways, upstreams) = (Arc::clone(ways), Arc::clone(upstreams));
         let task = async move {
             let proxy = Arc::clone(&fetch.proxy);
-            let forwarded = proxy.forward_or_translate(&ways, route, &upstreams, &ask).await;
-            let forwarded = proxy.follow(&ways, &ask, fetch.began, forwarded).await;
+            let forwarded =
+                proxy.forward_or_translate((&ways, route), &upstreams, &ask, until).await;
+            let forwarded = proxy.follow(&ways, &ask, until, forwarded).await;
             fetch.end(&ask, forwarded);
         };
         // Boxed, because a task is moved about before it stands where it stays.
@@ -248,7 +261,6 @@ impl Proxy {
             caching,
             octets,
             alone,
-            began: self.now(),
             _tracked: self.fetches.tasks.token(),
         };
         // What is asked for one network is not merged.

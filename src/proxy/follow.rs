@@ -3,18 +3,14 @@
 
 use super::{Proxy, router::Ways};
 use crate::{
-    cache::Tick,
     dns::{Answer, Ede, LooseEnd},
-    upstream::{Ask, FORWARD_MAX, ForwardError, Forwarded},
+    upstream::{Ask, ForwardError, Forwarded},
 };
-use std::time::Duration;
-use tokio::time::timeout;
+use std::time::Instant;
+use tokio::time::timeout_at;
 
 /// How often one more name is asked for, for one query.
 const STEPS_MAX: usize = 8;
-
-/// What is asked for anew of a query that began so long ago would be too late.
-const NEEDED: Duration = Duration::from_millis(1);
 
 impl Proxy {
     /// What came, with what is said of the names to which its aliases lead.
@@ -22,13 +18,11 @@ impl Proxy {
         &self,
         ways: &Ways,
         ask: &Ask,
-        began: Tick,
+        until: Instant,
         forwarded: Result<Forwarded, ForwardError>,
     ) -> Result<Forwarded, ForwardError> {
         let mut whole = forwarded?;
         let Some(mut end) = whole.answer.loose_end() else { return Ok(whole) };
-        let passed = Duration::from_nanos(self.now().nanos_since(began));
-        let left = FORWARD_MAX.saturating_sub(passed).max(NEEDED);
         let walk = async {
             for _ in 0..STEPS_MAX {
                 let LooseEnd::Alias(name) = end else { break };
@@ -37,7 +31,8 @@ impl Proxy {
                 let upstreams = ways.set(route).ok_or(ForwardError::NoUpstream)?;
                 let asked = Ask { name: *name, ..ask.clone() };
                 self.metrics.here().aliases_followed.bump();
-                let rest = self.forward_or_translate(ways, route, upstreams, &asked).await?;
+                let rest =
+                    self.forward_or_translate((ways, route), upstreams, &asked, until).await?;
                 let joined = whole.answer.continued(&rest.answer).ok_or(ForwardError::Malformed)?;
                 whole.answer = joined;
                 if rest.answer.loose_end().is_none() {
@@ -52,6 +47,6 @@ impl Proxy {
             whole.answer = Answer::failure(&ask.name, ask.qtype, ask.qclass, ede);
             Ok(whole)
         };
-        timeout(left, walk).await.unwrap_or(Err(ForwardError::Timeout))
+        timeout_at(until.into(), walk).await.unwrap_or(Err(ForwardError::Timeout))
     }
 }

@@ -90,6 +90,8 @@ pub struct Asks {
     route: u16,
     judged: Judged,
     stale: Option<Arc<Entry>>,
+    /// When the query came in.
+    received: Instant,
 }
 
 /// What a proxy is built from.
@@ -218,7 +220,7 @@ impl Proxy {
             let (served, given) = self.serve(received, (&policy, id), entry, out);
             let may_prefetch = ways.caching.prefetch && way.special.is_none();
             if may_prefetch && given.is_some_and(|it| it.is_due(now)) {
-                self.prefetch(query, (&ways, way.route));
+                self.prefetch(query, (&ways, way.route, received.at));
             }
             served
         })
@@ -311,7 +313,7 @@ impl Proxy {
             Begun::Silent => false,
             Begun::Here => self.respond_here(query, client, received, out).await,
             Begun::Asks(asks) => {
-                let ways = (&asks.ways, asks.route);
+                let ways = (&asks.ways, asks.route, received);
                 let fetched = self.fetch(query, ways, asks.stale.as_deref()).await;
                 self.finish(&asks, fetched, query, client, received, out);
                 true
@@ -372,7 +374,8 @@ impl Proxy {
         let stale = held.filter(|it| {
             ways.caching.stale && it.may_be_stale(now) && fetch::is_useful(&it.answer)
         });
-        Begun::Asks(Asks { policy, id, ways, route: way.route, judged, stale })
+        let received = received.at;
+        Begun::Asks(Asks { policy, id, ways, route: way.route, judged, stale, received })
     }
 
     /// Asks for what [`Proxy::begin`] said has to be asked for. `then` is told what came of it, where it came in, and so has to be
@@ -383,14 +386,14 @@ impl Proxy {
         query: &Query<'_>,
         then: impl FnOnce(&Asks, Fetched) + Send + 'static,
     ) {
-        let (ways, route) = (Arc::clone(&asks.ways), asks.route);
+        let (ways, route, received) = (Arc::clone(&asks.ways), asks.route, asks.received);
         let Some(stale) = asks.stale.clone() else {
             let waiter = Box::new(move |it: &Result<_, _>| then(&asks, it.into()));
-            return self.fetch_then(query, (&ways, route), Some(waiter));
+            return self.fetch_then(query, (&ways, route, received), Some(waiter));
         };
         // The stale answer is due before the fetch is given up.
         let proxy = Arc::clone(self);
-        let outcome = self.fetch_soon(query, (&ways, route));
+        let outcome = self.fetch_soon(query, (&ways, route, received));
         self.runtime.spawn(async move {
             let fetched = proxy.wait(outcome, Some(&stale)).await;
             then(&asks, fetched);

@@ -5,10 +5,13 @@ use crate::{
     dns::{Answer, Ede, class},
     dnssec::{Anchors, Judged, Validator},
     name::Name,
-    upstream::{Ask, FORWARD_MAX, ForwardError, Forwarded, Upstreams},
+    upstream::{Ask, ForwardError, Forwarded, Upstreams},
 };
-use std::sync::{Arc, atomic::Ordering::Relaxed};
-use tokio::time::{Instant, timeout_at};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+use tokio::time::timeout_at;
 
 /// How answers are validated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,26 +26,26 @@ impl Proxy {
     /// The answer to a question, validated where its route says so.
     pub(super) async fn forward(
         &self,
-        ways: &Ways,
-        route: u16,
+        (ways, route): (&Ways, u16),
         upstreams: &Upstreams,
         ask: &Ask,
+        until: Instant,
     ) -> Result<Forwarded, ForwardError> {
         match ways.validator(route) {
             None if ways.is_unchecked(route) => {
                 // An upstream that validates would refuse what is broken.
                 let ask = Ask { checking_disabled: true, ..ask.clone() };
-                let mut forwarded = upstreams.forward(&ask).await?;
+                let mut forwarded = upstreams.forward_until(&ask, until).await?;
                 forwarded.answer.set_authentic(false);
                 Ok(forwarded)
             }
-            None => upstreams.forward(ask).await,
+            None => upstreams.forward_until(ask, until).await,
             Some(validator) if ask.qclass == class::IN && !ask.checking_disabled => {
-                self.forward_validated(ways, validator, upstreams, ask).await
+                self.forward_validated((ways, validator), upstreams, ask, until).await
             }
             Some(_) => {
                 // AD is our word here, and we have not looked.
-                let mut forwarded = upstreams.forward(ask).await?;
+                let mut forwarded = upstreams.forward_until(ask, until).await?;
                 forwarded.answer.set_authentic(false);
                 Ok(forwarded)
             }
@@ -51,19 +54,18 @@ impl Proxy {
 
     async fn forward_validated(
         &self,
-        ways: &Ways,
-        validator: &Validator,
+        (ways, validator): (&Ways, &Validator),
         upstreams: &Upstreams,
         ask: &Ask,
+        until: Instant,
     ) -> Result<Forwarded, ForwardError> {
-        let until = Instant::now() + FORWARD_MAX;
         // Signatures always, and without the upstream's judgement (RFC 6840 section 5.9).
         let signed = Ask { dnssec_ok: true, checking_disabled: true, ..ask.clone() };
-        let Forwarded { mut answer, server } = upstreams.forward(&signed).await?;
+        let Forwarded { mut answer, server } = upstreams.forward_until(&signed, until).await?;
         answer.set_authentic(false);
         let question = (&ask.name, ask.qtype);
         let judging = validator.validate(upstreams, question, &answer, |it| ways.is_exempt(it));
-        let (judged, exchanges) = timeout_at(until, judging)
+        let (judged, exchanges) = timeout_at(until.into(), judging)
             .await
             .unwrap_or((Judged::Unreachable(ForwardError::Timeout), 0));
         let counters = self.metrics.here();

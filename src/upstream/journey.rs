@@ -1,7 +1,7 @@
 //! One query's way through its upstreams: whom to ask first, when to ask another, what to believe, when to stop.
 
 use super::{
-    FORWARD_MAX, ForwardError, Forwarded, SET_MAX, Strategy, clock,
+    ForwardError, Forwarded, SET_MAX, Strategy, clock,
     flight::{Boarded, Event, Landing, News},
     server::Server,
 };
@@ -32,6 +32,8 @@ pub(super) struct Journey {
     boarded: Boarded,
     legs: [Leg; SET_MAX],
     started: Instant,
+    /// When it is given up.
+    deadline: Instant,
     /// When to wake without news.
     next: Instant,
     wait: Duration,
@@ -80,7 +82,7 @@ impl Journey {
         servers: Arc<Vec<Arc<Server>>>,
         strategy: Strategy,
         boarded: Boarded,
-        started: Instant,
+        (started, deadline): (Instant, Instant),
     ) -> Self {
         Self {
             servers,
@@ -88,7 +90,8 @@ impl Journey {
             boarded,
             legs: [Leg::default(); SET_MAX],
             started,
-            next: started + FORWARD_MAX,
+            deadline,
+            next: deadline,
             wait: Duration::ZERO,
             spare: None,
             doubtful: None,
@@ -316,8 +319,8 @@ impl Journey {
     }
 
     fn wake_at(&mut self, next: Instant) {
-        self.next = next;
-        self.boarded.wake_at(next);
+        self.next = next.min(self.deadline);
+        self.boarded.wake_at(self.next);
     }
 
     /// Whether servers that could not be reached are asked once more: one that restarts is back in a moment.
@@ -342,12 +345,11 @@ impl Journey {
 
     fn due(&mut self) -> Due {
         let now = clock::now();
-        let deadline = self.started + FORWARD_MAX;
         if now < self.next {
             // Rung for a moment that news have put off since.
             return Due::Wait;
         }
-        if now >= deadline {
+        if now >= self.deadline {
             self.failure = ForwardError::Timeout;
             return Due::GiveUp;
         }
@@ -374,9 +376,8 @@ impl Journey {
         self.wait = (self.wait * 2).min(WAIT_MAX);
         let jitter = rand::rng().random_range(0.75..1.25);
         let kept = [&self.doubtful, &self.spare].into_iter().flatten().map(|it| it.until);
-        let next =
-            kept.chain([now + self.wait.mul_f32(jitter), deadline]).min().unwrap_or(deadline);
-        self.wake_at(next);
+        let next = kept.chain([now + self.wait.mul_f32(jitter)]).min();
+        self.wake_at(next.unwrap_or(self.deadline));
         Due::Wait
     }
 

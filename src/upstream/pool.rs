@@ -12,7 +12,7 @@ use std::{
     fmt,
     str::FromStr,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
@@ -176,24 +176,33 @@ impl Upstreams {
     ///
     /// SERVFAIL, REFUSED, NOTIMP and FORMERR are returned as answers once no server gave a better one.
     pub async fn forward(&self, ask: &Ask) -> Result<Forwarded, ForwardError> {
+        self.forward_until(ask, clock::now() + FORWARD_MAX).await
+    }
+
+    /// The same, where an answer after `until` comes too late. Past that moment nobody is asked: [`ForwardError::Busy`].
+    pub async fn forward_until(
+        &self,
+        ask: &Ask,
+        until: Instant,
+    ) -> Result<Forwarded, ForwardError> {
         let (sender, receiver) = oneshot::channel();
         // Whoever asked may have left.
         let then = move |_: &Ask, landing| drop(sender.send(landing));
-        let _asking = Asking(self.start(ask.clone(), Box::new(then)));
+        let _asking = Asking(self.start(ask.clone(), until, Box::new(then)));
         // It lands without a word when the exchange ends.
         receiver.await.unwrap_or(Err(ForwardError::NoUpstream))
     }
 
-    /// Asks in the same way for one who does not wait: `then` is told what came of it, by whoever received the last news, and so
+    /// Asks until then for one who does not wait: `then` is told what came of it, by whoever received the last news, and so
     /// has to be quick and must not panic.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn ask(&self, ask: Ask, then: impl FnOnce(&Ask, Landing) + Send + 'static) {
-        self.start(ask, Box::new(then));
+    pub fn ask(&self, ask: Ask, until: Instant, then: impl FnOnce(&Ask, Landing) + Send + 'static) {
+        self.start(ask, until, Box::new(then));
     }
 
-    fn start(&self, ask: Ask, then: Then) -> Option<Arc<Flight>> {
+    fn start(&self, ask: Ask, until: Instant, then: Then) -> Option<Arc<Flight>> {
         let servers = self.servers.load_full();
         if servers.is_empty() {
             then(&ask, Err(ForwardError::NoUpstream));
@@ -201,13 +210,15 @@ impl Upstreams {
         }
         let shared = &self.exchange.shared;
         let now = clock::now();
+        let until = until.min(now + FORWARD_MAX);
         let flight = Flight::new(ask);
-        let Some(boarded) = Boarded::new(shared, &flight, now + FORWARD_MAX) else {
+        let boarded = (now < until).then(|| Boarded::new(shared, &flight, until)).flatten();
+        let Some(boarded) = boarded else {
             shared.counters.busy.fetch_add(1, Relaxed);
             then(&flight.ask, Err(ForwardError::Busy));
             return None;
         };
-        flight.start(Journey::new(servers, self.strategy, boarded, now), then);
+        flight.start(Journey::new(servers, self.strategy, boarded, (now, until)), then);
         Some(flight)
     }
 

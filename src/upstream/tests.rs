@@ -305,6 +305,23 @@ async fn silence_ends_in_time() {
 }
 
 #[tokio::test]
+async fn what_a_query_waited_before_counts() {
+    let silent = Fake::start(|_| vec![]).await;
+    let upstreams = upstreams(&[silent.udp()]);
+    let check = async |left: Duration, expected: ForwardError| {
+        let (started, asked) = (Instant::now(), ask("www.example"));
+        let error = upstreams.forward_until(&asked, clock::now() + left).await.unwrap_err();
+        assert_eq!(error, expected);
+        assert!(started.elapsed() >= left);
+        assert!(started.elapsed() < left + Duration::from_millis(150));
+    };
+    check(Duration::ZERO, ForwardError::Busy).await;
+    assert_eq!((silent.heard().len(), upstreams.counts().busy), (0, 1));
+    check(Duration::from_millis(300), ForwardError::Timeout).await;
+    assert!(!silent.heard().is_empty());
+}
+
+#[tokio::test]
 async fn a_closed_port_is_told_soon() {
     let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = Url::Udp(socket.local_addr().unwrap());
