@@ -140,8 +140,9 @@ impl Server {
         self.leaving.store(true, Relaxed);
     }
 
-    /// Clears what is overdue; true when the server is retired and waits for nothing.
-    pub(super) fn sweep(&self, shared: &Shared, now: Instant) -> bool {
+    /// Clears what is overdue; true when the server is retired, waits for nothing and is known to nobody but the registry and the
+    /// driver: a flight that set out before may yet ask it.
+    pub(super) fn sweep(self: &Arc<Self>, shared: &Shared, now: Instant) -> bool {
         self.health.try_case(now);
         let leaving = self.leaving.load(Relaxed);
         let swept =
@@ -149,6 +150,6 @@ impl Server {
         if swept.lost {
             self.missed();
         }
-        leaving && !swept.open
+        leaving && !swept.open && Arc::strong_count(self) <= 2
     }
 }

@@ -304,6 +304,26 @@ async fn silence_ends_in_time() {
     assert!((5..=9).contains(&silent.heard().len()), "{}", silent.heard().len());
 }
 
+/// A query that set out before goes on with the servers of its time, also with one that it asks only now.
+#[tokio::test]
+async fn a_retired_server_is_heard_while_a_query_may_ask_it() {
+    let silent = [Fake::start(|_| vec![]).await, Fake::start(|_| vec![]).await];
+    let sound = Fake::start(|it| vec![Said::Now(address(&it.packet, 1))]).await;
+    let urls = [silent[0].udp(), silent[1].udp(), sound.udp()];
+    let exchange = Exchange::start().unwrap();
+    let upstreams = Upstreams::new(exchange, &urls, Strategy::Ordered).unwrap();
+    // At first all get a copy.
+    assert_eq!(last(&upstreams.forward(&ask("a.example")).await.unwrap()), 1);
+    let replace = async {
+        time::sleep(Duration::from_millis(20)).await;
+        upstreams.replace(&[]).unwrap();
+    };
+    let asked = ask("b.example");
+    let (forwarded, ()) = tokio::join!(upstreams.forward(&asked), replace);
+    assert_eq!(last(&forwarded.unwrap()), 1);
+    assert_eq!(sound.heard().len(), 2);
+}
+
 #[tokio::test]
 async fn what_a_query_waited_before_counts() {
     let silent = Fake::start(|_| vec![]).await;
