@@ -35,21 +35,9 @@ impl Status {
             self.proxy.answers_held()
         ));
         self.router.states().iter().for_each(|it| line(&upstream(it)));
-        let it = self.exchange.counts();
-        line(&format!(
-            "to upstreams: sent {} over UDP, {} over connections, {} once more; replies {}, late {}, forged {}; \
-             unanswered {}, too many {}; on their way {}, sockets {}",
-            it.queries_udp,
-            it.queries_tcp,
-            it.resent,
-            it.replies,
-            it.late,
-            it.forged,
-            it.unanswered,
-            it.busy,
-            it.in_flight,
-            it.sockets
-        ));
+        let counted = self.exchange.counts().totals().into_iter().filter(|it| it.1 > 0);
+        let counted: Vec<String> = counted.map(|(name, count)| format!("{name} {count}")).collect();
+        line(&format!("to upstreams: {}", counted.join(", ")));
         for it in self.proxy.metrics().lists() {
             let (list, matched, decided) = (it.list, it.matched, it.decided);
             line(&format!("list {list}: holds the names of {matched} queries, decided {decided}"));

@@ -93,7 +93,11 @@ impl Flight {
         let Some(Aloft { journey, .. }) = &mut *aloft else { return };
         // A panic is a bug of ours; it costs one query, never the receiver of all replies.
         let stepped = catch_unwind(AssertUnwindSafe(|| step(journey)));
-        let Some(landing) = stepped.unwrap_or(Some(Err(ForwardError::Malformed))) else { return };
+        let landing = stepped.unwrap_or_else(|_| {
+            journey.panicked();
+            Some(Err(ForwardError::Malformed))
+        });
+        let Some(landing) = landing else { return };
         let landed = aloft.take();
         drop(aloft);
         if let Some(Aloft { journey, then }) = landed {
@@ -223,7 +227,25 @@ impl Drop for Boarded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{name::Name, upstream::clock};
+    use crate::{
+        name::Name,
+        upstream::{Strategy, clock},
+    };
+
+    #[tokio::test]
+    async fn a_panic_costs_one_query_and_is_counted() {
+        let exchange = crate::upstream::Exchange::with(Shared::new().unwrap()).unwrap();
+        let (shared, now) = (&exchange.shared, clock::now());
+        let flight = Flight::new(Ask::new(Name::parse("www.example").unwrap(), 1));
+        let boarded = Boarded::new(shared, &flight, now).unwrap();
+        let journey = Journey::new(Arc::default(), Strategy::Fastest, boarded, (now, now));
+        let (sender, told) = std::sync::mpsc::channel();
+        let then: Then = Box::new(move |_, landing| sender.send(landing).unwrap());
+        *lock(&flight.aloft) = Some(Aloft { journey, then });
+        flight.go_on(|_| panic!("expected in this test"));
+        assert_eq!(told.try_recv().unwrap().unwrap_err(), ForwardError::Malformed);
+        assert_eq!((exchange.counts().panics, shared.flights.len()), (1, 0));
+    }
 
     #[test]
     fn seats_are_bounded_and_given_back() {

@@ -100,6 +100,11 @@ impl Journey {
         }
     }
 
+    /// A step panicked.
+    pub(super) fn panicked(&self) {
+        self.boarded.shared.counters.panics.fetch_add(1, Relaxed);
+    }
+
     /// The first step.
     pub(super) fn set_out(&mut self) -> Option<Landing> {
         self.ask_first();

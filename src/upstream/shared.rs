@@ -43,6 +43,7 @@ pub(super) struct Counters {
     pub(super) forged: AtomicU64,
     pub(super) unanswered: AtomicU64,
     pub(super) busy: AtomicU64,
+    pub(super) panics: AtomicU64,
 }
 
 /// What happened since the start, read at one moment; and how much is in use.
@@ -64,10 +65,29 @@ pub struct Counts {
     pub unanswered: u64,
     /// Queries that failed because a limit was reached.
     pub busy: u64,
+    /// Panics while replies were received, each of which cost one query at most.
+    pub panics: u64,
     /// Queries on their way now.
     pub in_flight: usize,
     /// UDP sockets open now.
     pub sockets: usize,
+}
+
+impl Counts {
+    /// The numbers that only grow, with their names.
+    pub const fn totals(&self) -> [(&'static str, u64); 9] {
+        [
+            ("queries_udp", self.queries_udp),
+            ("queries_tcp", self.queries_tcp),
+            ("resent", self.resent),
+            ("replies", self.replies),
+            ("late", self.late),
+            ("forged", self.forged),
+            ("unanswered", self.unanswered),
+            ("busy", self.busy),
+            ("panics", self.panics),
+        ]
+    }
 }
 
 pub(super) struct Shared {
@@ -200,6 +220,7 @@ impl Shared {
             forged: it.forged.load(Relaxed),
             unanswered: it.unanswered.load(Relaxed),
             busy: it.busy.load(Relaxed),
+            panics: it.panics.load(Relaxed),
             in_flight: self.flights.len(),
             sockets: self.sockets.load(Relaxed),
         }
