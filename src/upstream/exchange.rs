@@ -149,18 +149,27 @@ impl Driver {
                     tick.as_mut().reset(time::Instant::now() + TICK);
                 }
                 () = tick.as_mut() => {
-                    let ticked = catch_unwind(AssertUnwindSafe(|| self.tick(clock::now())));
-                    resting = ticked.unwrap_or(false);
-                    let next = if resting { SWEEP_RESTING } else { TICK };
+                    let next = self.tick();
+                    resting = next == SWEEP_RESTING;
                     tick.as_mut().reset(time::Instant::now() + next);
                 }
             }
         }
     }
 
-    /// Wakes and clears what is due; true when the clock need not be watched closely for now.
-    fn tick(&mut self, now: Instant) -> bool {
-        self.shared.flights.ring(now);
+    /// Wakes and clears what is due; tells when to look at the clock again.
+    fn tick(&mut self) -> Duration {
+        let ticked = catch_unwind(AssertUnwindSafe(|| self.clear(clock::now())));
+        ticked.unwrap_or_else(|_| {
+            self.shared.counters.panics.fetch_add(1, Relaxed);
+            TICK
+        })
+    }
+
+    fn clear(&mut self, now: Instant) -> Duration {
+        if self.shared.flights.ring(now) {
+            return Duration::ZERO;
+        }
         if now.saturating_duration_since(self.swept) >= SWEEP {
             self.swept = now;
             self.refresh();
@@ -174,7 +183,8 @@ impl Driver {
         if self.shared.flights.len() > 0 {
             self.busy = now;
         }
-        now.saturating_duration_since(self.busy) >= REST_AFTER && self.shared.flights.rest()
+        let rests = now.saturating_duration_since(self.busy) >= REST_AFTER;
+        if rests && self.shared.flights.rest() { SWEEP_RESTING } else { TICK }
     }
 
     fn refresh(&mut self) {

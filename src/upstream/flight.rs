@@ -13,6 +13,9 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// How many flights are rung before replies are received again: a few milliseconds of sending.
+const RINGS_MAX: usize = 256;
+
 /// News of one flight, from the server with the key `server`.
 #[derive(Debug)]
 pub(super) struct Event {
@@ -172,20 +175,22 @@ impl Flights {
         table.resting
     }
 
-    /// Rings the flights whose moment has passed.
-    pub(super) fn ring(&self, now: Instant) {
-        self.select(|it| it.due <= now).iter().for_each(|it| it.ring());
+    /// Rings the flights whose moment has passed, [`RINGS_MAX`] of them at most; true when there may be more.
+    pub(super) fn ring(&self, now: Instant) -> bool {
+        let due = self.select(|it| it.due <= now, RINGS_MAX);
+        due.iter().for_each(|it| it.ring());
+        due.len() == RINGS_MAX
     }
 
     /// Lands all of them without an outcome.
     pub(super) fn give_up(&self) {
-        self.select(|_| true).iter().for_each(|it| it.give_up());
+        self.select(|_| true, IN_FLIGHT_MAX).iter().for_each(|it| it.give_up());
     }
 
-    fn select(&self, which: impl Fn(&Seat) -> bool) -> Vec<Arc<Flight>> {
+    fn select(&self, which: impl Fn(&Seat) -> bool, most: usize) -> Vec<Arc<Flight>> {
         let table = lock(&self.table);
         let selected = table.seats.iter().filter(|it| which(it));
-        selected.filter_map(|it| it.flight.as_ref().map(Arc::clone)).collect()
+        selected.filter_map(|it| it.flight.as_ref().map(Arc::clone)).take(most).collect()
     }
 
     /// How many are out.
@@ -231,6 +236,29 @@ mod tests {
         name::Name,
         upstream::{Strategy, clock},
     };
+
+    #[tokio::test]
+    async fn a_turn_rings_a_bounded_number() {
+        let exchange = crate::upstream::Exchange::with(Shared::new().unwrap()).unwrap();
+        let shared = &exchange.shared;
+        let past = clock::now();
+        let ask = Ask::new(Name::parse("www.example").unwrap(), 1);
+        let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        for _ in 0..RINGS_MAX + 10 {
+            let flight = Flight::new(ask.clone());
+            let boarded = Boarded::new(shared, &flight, past).unwrap();
+            let journey = Journey::new(Arc::default(), Strategy::Fastest, boarded, (past, past));
+            let told = Arc::clone(&told);
+            let then: Then = Box::new(move |_, _| {
+                told.fetch_add(1, Relaxed);
+            });
+            *lock(&flight.aloft) = Some(Aloft { journey, then });
+        }
+        assert!(shared.flights.ring(clock::now()));
+        assert_eq!((told.load(Relaxed), shared.flights.len()), (RINGS_MAX, 10));
+        assert!(!shared.flights.ring(clock::now()));
+        assert_eq!((told.load(Relaxed), shared.flights.len()), (RINGS_MAX + 10, 0));
+    }
 
     #[tokio::test]
     async fn a_panic_costs_one_query_and_is_counted() {

@@ -75,6 +75,8 @@ struct Leg {
     missed: bool,
     /// Could not be reached.
     unreachable: bool,
+    /// From which port it was asked last.
+    port: Option<u16>,
 }
 
 impl Journey {
@@ -210,8 +212,9 @@ impl Journey {
         self.legs[at].asked = true;
         self.legs[at].out = sent.is_ok();
         self.legs[at].tried_plain |= !edns;
-        if let Err(failure) = sent {
-            self.failed(at, failure);
+        match sent {
+            Ok(port) => self.legs[at].port = port,
+            Err(failure) => self.failed(at, failure),
         }
         self.legs[at].out
     }
@@ -266,6 +269,7 @@ impl Journey {
                 let Boarded { shared, flight, .. } = &self.boarded;
                 let sent = self.servers[at].send(shared, flight, false, now);
                 self.legs[at].out = sent.is_ok();
+                self.legs[at].port = sent.ok().flatten();
             }
             News::Failed { failure, over_tcp } => {
                 let first_choice = !over_tcp || self.servers[at].ports.is_none();
@@ -389,9 +393,9 @@ impl Journey {
     /// Sends the same query once more, from the same port with the same ID, so that no forger has more to aim at.
     fn send_again(&self) {
         for (leg, server) in self.legs.iter().zip(&*self.servers) {
-            if let Some(ports) = &server.ports
+            if let (Some(ports), Some(port)) = (&server.ports, leg.port)
                 && leg.out
-                && ports.send_again(&self.boarded.flight)
+                && ports.send_again(&self.boarded.flight, port)
             {
                 self.boarded.shared.counters.resent.fetch_add(1, Relaxed);
             }

@@ -90,6 +90,14 @@ pub(super) struct Out {
     pub(super) asked_plain: bool,
 }
 
+/// Where a query leaves from.
+struct Drawn {
+    socket: Arc<UdpSocket>,
+    /// Which port it is, see [`Ports::socket`].
+    index: u16,
+    id: u16,
+}
+
 /// What a sweep found.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Swept {
@@ -117,7 +125,7 @@ impl Ports {
         Self { target, server, count, state: Mutex::new(state) }
     }
 
-    /// Sends a flight's query from a port drawn at random.
+    /// Sends a flight's query from a port drawn at random, and tells which.
     pub(super) fn send(
         &self,
         shared: &Shared,
@@ -125,7 +133,7 @@ impl Ports {
         edns: bool,
         case: Case,
         now: Instant,
-    ) -> Result<(), ForwardError> {
+    ) -> Result<u16, ForwardError> {
         let out = |id| Out {
             flight: Arc::clone(flight),
             sent: now,
@@ -135,14 +143,14 @@ impl Ports {
             doubtful: false,
             asked_plain: false,
         };
-        let (socket, id) = self.draw(shared, now, out)?;
+        let Drawn { socket, index, id } = self.draw(shared, now, out)?;
         shared.counters.queries_udp.fetch_add(1, Relaxed);
         let sent = transmit(&socket, flight, id, case, edns);
         if sent.is_err() {
             // Perhaps the host has another address by now, which only a new socket takes.
             lock(&self.state).retire(|it| Arc::ptr_eq(&it.socket, &socket));
         }
-        sent
+        sent.map(|()| index)
     }
 
     fn draw(
@@ -150,7 +158,7 @@ impl Ports {
         shared: &Shared,
         now: Instant,
         out: impl Fn(u16) -> Out,
-    ) -> Result<(Arc<UdpSocket>, u16), ForwardError> {
+    ) -> Result<Drawn, ForwardError> {
         let slot = rand::rng().random_range(0..self.count);
         let drawn = lock(&self.state).draw(slot, now, &out);
         if let Some(drawn) = drawn {
@@ -174,9 +182,9 @@ impl Ports {
         lock(&self.state).retire(|_| true);
     }
 
-    /// Sends a flight's query once more, the same from the same port; false where it is not out.
-    pub(super) fn send_again(&self, flight: &Arc<Flight>) -> bool {
-        let found = lock(&self.state).find(flight);
+    /// Sends a flight's query once more, the same from the same port; false where it is not out there.
+    pub(super) fn send_again(&self, flight: &Arc<Flight>, index: u16) -> bool {
+        let found = lock(&self.state).find(flight, index);
         let Some((socket, id, case, edns)) = found else { return false };
         transmit(&socket, flight, id, case, edns).is_ok()
     }
@@ -311,12 +319,7 @@ impl State {
     }
 
     /// Registers a query at the port in `slot`; `None` when a port has to be opened there first.
-    fn draw(
-        &mut self,
-        slot: usize,
-        now: Instant,
-        out: impl FnOnce(u16) -> Out,
-    ) -> Option<(Arc<UdpSocket>, u16)> {
+    fn draw(&mut self, slot: usize, now: Instant, out: impl FnOnce(u16) -> Out) -> Option<Drawn> {
         let index = self.drawn[slot];
         let port = self.port(index)?;
         if !port.may_serve(now) {
@@ -332,7 +335,7 @@ impl State {
         port.ids.push(id);
         port.out.push(out(id));
         port.replaced = port.ids.len() == USES_MAX;
-        let drawn = (Arc::clone(&port.socket), id);
+        let drawn = Drawn { socket: Arc::clone(&port.socket), index, id };
         if port.replaced {
             self.drawn[slot] = NONE;
         }
@@ -350,11 +353,14 @@ impl State {
         }
     }
 
-    fn find(&mut self, flight: &Arc<Flight>) -> Option<(Arc<UdpSocket>, u16, Case, bool)> {
-        self.open.iter().flatten().find_map(|port| {
-            let out = port.out.iter().find(|it| Arc::ptr_eq(&it.flight, flight))?;
-            Some((Arc::clone(&port.socket), out.id, out.case, out.edns))
-        })
+    fn find(
+        &mut self,
+        flight: &Arc<Flight>,
+        index: u16,
+    ) -> Option<(Arc<UdpSocket>, u16, Case, bool)> {
+        let port = self.port(index)?;
+        let out = port.out.iter().find(|it| Arc::ptr_eq(&it.flight, flight))?;
+        Some((Arc::clone(&port.socket), out.id, out.case, out.edns))
     }
 
     /// Puts a new port into `slot`; `None` when another thread was faster or too many are open.

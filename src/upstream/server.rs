@@ -52,17 +52,17 @@ impl Server {
         }
     }
 
-    /// Sends a flight's query by the way that the URL names.
+    /// Sends a flight's query by the way that the URL names, and tells from which port, where it leaves over UDP.
     pub(super) fn send(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         flight: &Arc<Flight>,
         edns: bool,
         now: Instant,
-    ) -> Result<(), ForwardError> {
+    ) -> Result<Option<u16>, ForwardError> {
         match &self.ports {
-            Some(ports) => ports.send(shared, flight, edns, self.health.case(), now),
-            None => self.send_line(shared, flight, edns, now),
+            Some(ports) => ports.send(shared, flight, edns, self.health.case(), now).map(Some),
+            None => self.send_line(shared, flight, edns, now).map(|()| None),
         }
     }
 
