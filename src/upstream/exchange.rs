@@ -3,11 +3,11 @@
 use super::{
     Counts, ForwardError, Trust, Upstreams, clock,
     flight::News,
-    kernel::{self, Poll, Ready},
     line::rejects_edns,
     lock,
     message::{self, Fit},
     ports::{self, Out, Ports, Taken},
+    readiness::{self, Ready, Watched},
     server::Server,
     shared::Shared,
 };
@@ -20,7 +20,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    io::unix::AsyncFd,
     task::{self, AbortHandle},
     time,
 };
@@ -59,7 +58,7 @@ impl Exchange {
 
     pub(super) fn with(shared: Shared) -> io::Result<Arc<Self>> {
         let shared = Arc::new(shared);
-        let poll = kernel::watch(Arc::clone(&shared.poll))?;
+        let poll = readiness::watch(Arc::clone(&shared.poll))?;
         let driver = Driver {
             shared: Arc::clone(&shared),
             ready: Ready::new(),
@@ -130,7 +129,7 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self, poll: AsyncFd<Arc<Poll>>) {
+    async fn run(mut self, poll: Watched) {
         let shared = Arc::clone(&self.shared);
         let mut tick = pin!(time::sleep(TICK));
         let mut resting = false;

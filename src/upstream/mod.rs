@@ -12,6 +12,8 @@ mod bootstrap;
 mod carrier;
 mod clock;
 mod connect;
+#[cfg(target_os = "linux")]
+mod epoll;
 mod exchange;
 #[cfg(test)]
 mod fake;
@@ -27,6 +29,8 @@ mod line;
 mod message;
 mod names;
 mod own;
+#[cfg(any(test, not(target_os = "linux")))]
+mod plain;
 mod pool;
 mod ports;
 mod quic;
@@ -39,6 +43,11 @@ mod tcp;
 mod tests;
 mod trust;
 mod url;
+
+#[cfg(target_os = "linux")]
+use epoll as readiness;
+#[cfg(not(target_os = "linux"))]
+use plain as readiness;
 
 pub(crate) use carrier::Carrier;
 pub use clock::unix_time;

@@ -18,7 +18,6 @@ use std::{
     cell::RefCell,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    os::fd::AsFd as _,
     sync::{Arc, Mutex, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -301,7 +300,7 @@ impl Ports {
             shared.closed(Some(local));
             return Ok(());
         };
-        shared.poll.add(socket.as_fd(), key(self.server, index)).map_err(|error| {
+        shared.poll.add(&socket, key(self.server, index)).map_err(|error| {
             let mut state = lock(&self.state);
             state.drawn[slot] = NONE;
             if let Some(port) = state.port(index) {

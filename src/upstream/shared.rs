@@ -1,13 +1,8 @@
 //! What all upstreams share: the table of flights, the set of sockets, the registry of servers, limits and counters.
 
 use super::{
-    ForwardError, PORTS, Trust, Upstreams,
-    avoid::Avoided,
-    flight::Flights,
-    kernel::{self, Poll},
-    lock,
-    own::Own,
-    server::Server,
+    ForwardError, PORTS, Trust, Upstreams, avoid::Avoided, flight::Flights, kernel, lock, own::Own,
+    readiness::Poll, server::Server,
 };
 use arc_swap::ArcSwap;
 use std::{
