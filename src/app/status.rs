@@ -35,9 +35,13 @@ impl Status {
             self.proxy.answers_held()
         ));
         self.router.states().iter().for_each(|it| line(&upstream(it)));
-        let counted = self.exchange.counts().totals().into_iter().filter(|it| it.1 > 0);
-        let counted: Vec<String> = counted.map(|(name, count)| format!("{name} {count}")).collect();
-        line(&format!("to upstreams: {}", counted.join(", ")));
+        let it = self.exchange.counts();
+        let counted = it.totals().into_iter().filter(|it| it.1 > 0);
+        let counted: String = counted.map(|(name, count)| format!("{name} {count}, ")).collect();
+        line(&format!(
+            "to upstreams: {counted}on their way {}, sockets {}",
+            it.in_flight, it.sockets
+        ));
         for it in self.proxy.metrics().lists() {
             let (list, matched, decided) = (it.list, it.matched, it.decided);
             line(&format!("list {list}: holds the names of {matched} queries, decided {decided}"));

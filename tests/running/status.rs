@@ -65,7 +65,7 @@ fn all_that_is_counted_is_told_while_it_runs() {
             "changed 5 ",
             "answers in the cache 2, queries waiting 0",
             &upstream,
-            "to upstreams: sent ",
+            "to upstreams: queries_udp ",
             "events: written ",
         ],
     );
