@@ -347,7 +347,7 @@ proptest! {
             }
             (Err(rejected), _) => {
                 let mut out = Vec::new();
-                rejected.write(&packet, &mut out);
+                rejected.write(&packet, Way::plain(512), &mut out);
                 if !out.is_empty() {
                     let got = Message::from_vec(&out).unwrap();
                     prop_assert!(got.metadata.message_type == MessageType::Response);

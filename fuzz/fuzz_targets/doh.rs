@@ -2,7 +2,10 @@
 #![no_main]
 
 use http::Uri;
-use squint::{dns::Query, server::message_of_uri};
+use squint::{
+    dns::{Query, Way},
+    server::message_of_uri,
+};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let Ok(uri) = text.parse::<Uri>() else { return };
@@ -13,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             // Whatever it says, it can be answered.
             if let Err(rejected) = Query::parse(&message) {
                 let mut out = Vec::new();
-                rejected.write(&message, &mut out);
+                rejected.write(&message, Way::plain(512), &mut out);
                 assert!(out.len() >= 12);
             }
         }

@@ -1,6 +1,6 @@
 //! Who asks, and by which way.
 
-use super::{Query, udp_limit};
+use super::{Edns, Query, udp_limit};
 use std::net::{IpAddr, SocketAddr};
 
 /// A client as its front saw it. `policy::policy_of` turns it into a policy id.
@@ -21,8 +21,14 @@ impl Client {
     /// What the way back takes.
     #[inline]
     pub fn way(&self, query: &Query<'_>) -> Way {
+        self.way_with(query.edns.as_ref())
+    }
+
+    /// The same for what said no more than this, and may be no whole query.
+    #[inline]
+    pub fn way_with(&self, edns: Option<&Edns>) -> Way {
         match self.transport {
-            Transport::Udp => Way::plain(udp_limit(query)),
+            Transport::Udp => Way::plain(udp_limit(edns)),
             Transport::Tcp => Way { keepalive: Some(self.keepalive), ..Way::STREAM },
             Transport::Dot => Way { keepalive: Some(self.keepalive), padded: true, ..Way::STREAM },
             // HTTP and QUIC have means of their own to say how long a connection lasts (RFC 9250 section 5.5.2).

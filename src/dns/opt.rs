@@ -1,7 +1,7 @@
 //! The OPT record (RFC 6891): reading what a peer sends, and writing our own from scratch.
 
 use super::{
-    Cookie, Ede, Edns, Rcode, ServerCookie,
+    Cookie, Ede, Edns, Rcode, ServerCookie, Way,
     cookie::{CLIENT_LEN, SERVER_LEN},
     names,
     rdata::Entry,
@@ -215,6 +215,18 @@ impl Opt<'_> {
             keepalive: None,
             block: 0,
             limit: usize::MAX,
+        }
+    }
+
+    /// What a client is told that has asked so and is answered by this way.
+    #[inline]
+    pub(super) fn answering(rcode: Rcode, edns: &Edns, way: Way) -> Self {
+        Self {
+            cookie: edns.cookie,
+            keepalive: way.keepalive.filter(|_| edns.keepalive),
+            block: if way.padded && edns.padding { BLOCK_RESPONSE } else { 0 },
+            limit: way.limit,
+            ..Self::new(rcode, edns.dnssec_ok)
         }
     }
 

@@ -1,7 +1,7 @@
 //! A client's query, parsed in place without allocation.
 
 use super::{
-    Cookie, Ede, Rcode, class,
+    Cookie, Ede, Rcode, Way, class,
     opt::{self, Opt},
     rdata::Entry,
     rtype,
@@ -83,7 +83,7 @@ impl<'p> Query<'p> {
     /// - in the additional section, records that run past the packet, a second OPT, one that the root does not own
     ///   (RFC 6891 section 6.1.1), options that are cut short, a cookie or Client Subnet of a wrong form, names that cannot be read: FORMERR. Other records
     ///   (TSIG, SIG(0)) are stepped over, wherever they stand: a forwarder does not judge them.
-    /// - an EDNS version above 0, in an otherwise sound message: BADVERS; its options may have another form and are not read.
+    /// - an EDNS version above 0, in an otherwise sound message: BADVERS; its options may have another form, and none but padding counts.
     /// - class 0 and NONE, which only updates have (RFC 2136 section 2.4): FORMERR.
     /// - types that no zone holds (0, OPT, TSIG, NXNAME, …): FORMERR, as RFC 9824 section 3.5 says of all of them;
     ///   zone transfers: REFUSED, since they are no single response that could be forwarded.
@@ -167,8 +167,8 @@ impl<'p> Query<'p> {
 
 /// The largest response in octets that a client takes over UDP: 512 without EDNS, else what it states, within
 /// [`super::UDP_SIZE_MIN`] and [`super::UDP_SIZE_MAX`].
-pub fn udp_limit(query: &Query<'_>) -> usize {
-    let stated = query.edns.map_or(opt::UDP_SIZE_MIN, |it| it.udp_size);
+pub fn udp_limit(edns: Option<&Edns>) -> usize {
+    let stated = edns.map_or(opt::UDP_SIZE_MIN, |it| it.udp_size);
     usize::from(stated.clamp(opt::UDP_SIZE_MIN, opt::UDP_SIZE_MAX))
 }
 
@@ -216,9 +216,12 @@ fn read_records(
             return Err((Rcode::FORMERR, edns));
         }
         let read = edns.insert(Edns::read(entry.class, entry.ttl));
+        let sound = read.read_options(packet, entry.rdata);
         if opt::version(entry.ttl) != 0 {
             rcode = Rcode::BADVERS;
-        } else if !read.read_options(packet, entry.rdata) {
+            // What is hidden stays hidden; nothing else is sure to mean the same.
+            *read = Edns { padding: read.padding, ..Edns::read(entry.class, entry.ttl) };
+        } else if !sound {
             return Err((Rcode::FORMERR, edns));
         }
     }
@@ -228,8 +231,8 @@ fn read_records(
 impl Rejected {
     /// Writes the response into `out` (cleared first); nothing for [`Rejected::Silence`].
     ///
-    /// `packet` is the packet that was parsed.
-    pub fn write(&self, packet: &[u8], out: &mut Vec<u8>) {
+    /// `packet` is the packet that was parsed, `way` the way back, of 512 octets at least.
+    pub fn write(&self, packet: &[u8], way: Way, out: &mut Vec<u8>) {
         out.clear();
         let Self::Error { id, flags, rcode, question_len, edns } = *self else { return };
         let question = packet.get(HEADER_LEN..HEADER_LEN + usize::from(question_len));
@@ -245,12 +248,7 @@ impl Rejected {
         out.extend_from_slice(&header.octets());
         out.extend_from_slice(question);
         if let Some(edns) = edns {
-            let opt = Opt {
-                cookie: edns.cookie,
-                limit: usize::from(opt::UDP_SIZE_MIN),
-                ..Opt::new(rcode, edns.dnssec_ok)
-            };
-            opt.write(out, self.ede(question).into_iter());
+            Opt::answering(rcode, &edns, way).write(out, self.ede(question).into_iter());
         }
     }
 
@@ -311,7 +309,7 @@ mod tests {
             };
             let query = Query::parse(&packet).unwrap();
             assert_eq!(query.edns.map(|it| it.udp_size), size);
-            assert_eq!(udp_limit(&query), expected);
+            assert_eq!(udp_limit(query.edns.as_ref()), expected);
         };
         check(None, 512);
         check(Some(0), 512);
@@ -357,7 +355,7 @@ mod tests {
         assert_eq!((rejected, edns.is_some()), (expected, has_opt), "{packet:02x?}");
 
         let mut out = b"left over".to_vec();
-        rejected.write(packet, &mut out);
+        rejected.write(packet, Way::plain(512), &mut out);
         let header = Header::read(&out).unwrap();
         assert_eq!((header.id, header.flags & flag::QR), (id, flag::QR));
         assert_eq!(header.flags & flag::OPCODE, u16_at(packet, 2).unwrap() & flag::OPCODE);
@@ -458,9 +456,37 @@ mod tests {
         let packet = ask(rtype::NXNAME).additional(b"\0", rtype::OPT, 0, b"").octets();
         check(&packet, Rcode::FORMERR, QUESTION, true);
         let mut out = Vec::new();
-        Query::parse(&packet).err().unwrap().write(&packet, &mut out);
+        Query::parse(&packet).err().unwrap().write(&packet, Way::plain(512), &mut out);
         let entry = Entry::read(&out, HEADER_LEN + usize::from(QUESTION)).unwrap();
         assert_eq!(opt::ede(&out[entry.rdata]).map(|it| it.0), Some(Ede::INVALID_QUERY_TYPE));
+    }
+
+    #[test]
+    fn padding_and_keepalive_are_answered_whatever_is_wrong() {
+        let options = [&b"\0\x0c\0\x05AAAAA"[..], b"\0\x0b\0\0"].concat();
+        let padded = |sample: Sample, version: u32, more: &[u8]| {
+            let rdata = [more, &options].concat();
+            sample.additional(b"\0", rtype::OPT, version << 16, &rdata).octets()
+        };
+        let ask = |qtype: u16| Sample::new(0x1234, 0, NAME, qtype, class::IN);
+        let dot = Way { padded: true, keepalive: Some(100), ..Way::STREAM };
+        let check = |packet: Vec<u8>, rcode: Rcode, keepalive: bool| {
+            let rejected = Query::parse(&packet).expect_err("a rejection");
+            let Rejected::Error { rcode: said, .. } = rejected else { panic!("silence") };
+            assert_eq!(said, rcode);
+            let (mut out, mut plain) = (Vec::new(), Vec::new());
+            rejected.write(&packet, dot, &mut out);
+            assert_eq!(out.len(), opt::BLOCK_RESPONSE, "{rcode:?}");
+            let said = out.windows(6).any(|it| it == b"\0\x0b\0\x02\0\x64");
+            assert_eq!(said, keepalive, "{rcode:?}");
+            rejected.write(&packet, Way::plain(512), &mut plain);
+            assert!(plain.len() < 200, "{rcode:?}");
+        };
+        check(padded(ask(rtype::AXFR), 0, b""), Rcode::REFUSED, true);
+        check(padded(ask(rtype::NXNAME), 0, b""), Rcode::FORMERR, true);
+        check(padded(sample(0), 0, b"\0\x0a\0\x01A"), Rcode::FORMERR, true);
+        check(padded(sample(0x1000), 0, b""), Rcode::NOTIMP, true);
+        check(padded(sample(0), 1, b""), Rcode::BADVERS, false);
     }
 
     #[test]
@@ -469,7 +495,7 @@ mod tests {
             let rejected = Query::parse(packet).err();
             assert_eq!(rejected, Some(Rejected::Silence), "{packet:02x?}");
             let mut out = b"left over".to_vec();
-            Rejected::Silence.write(packet, &mut out);
+            Rejected::Silence.write(packet, Way::plain(512), &mut out);
             assert!(out.is_empty());
         };
         for len in 0..12 {

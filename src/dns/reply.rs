@@ -116,15 +116,8 @@ impl Reply<'_> {
         if let Some(edns) = query.edns {
             let own = answer.ede().map(|(code, text)| Ede { code, text });
             let errors = self.ede.into_iter().chain(own);
-            let opt = Opt {
-                rcode: answer.rcode(),
-                dnssec_ok: edns.dnssec_ok,
-                cookie: edns.cookie,
-                subnet: self.subnet(),
-                keepalive: self.way.keepalive.filter(|_| edns.keepalive),
-                block: if self.way.padded && edns.padding { opt::BLOCK_RESPONSE } else { 0 },
-                limit: self.way.limit,
-            };
+            let subnet = self.subnet();
+            let opt = Opt { subnet, ..Opt::answering(answer.rcode(), &edns, self.way) };
             if !opt.write(out, errors) {
                 out[2] |= (flag::TC >> 8) as u8;
             }

@@ -256,7 +256,7 @@ impl Front {
             }
             // By reference: a query is some 400 octets, which are not to be moved once more.
             match &read {
-                Err(rejected) => self.reject(*rejected, received.packet, out),
+                Err(rejected) => self.reject(*rejected, received.packet, client, out),
                 Ok(query) => {
                     let mut done = self.responder.respond_now(query, client, now, out);
                     if done == Now::Later {
@@ -285,7 +285,7 @@ impl Front {
         self.renew_cookie(&mut read, client, received);
         let query = match read {
             Ok(query) => query,
-            Err(rejected) => return self.reject(rejected, packet, out),
+            Err(rejected) => return self.reject(rejected, packet, client, out),
         };
         match caught(self.responder.respond(&query, client, received, out)).await {
             Some(true) => Outcome::Answered,
@@ -306,7 +306,7 @@ impl Front {
             self.renew_cookie(&mut read, client, *received);
             let query = match &read {
                 Ok(query) => query,
-                Err(rejected) => return Err(self.reject(*rejected, packet, &mut out)),
+                Err(rejected) => return Err(self.reject(*rejected, packet, client, &mut out)),
             };
             Ok(self.responder.begin(query, client, *received, &mut out))
         }));
@@ -459,7 +459,7 @@ impl Front {
                 self.responder.record(&query, client, now, Rcode::SERVFAIL, Action::Pass);
                 Outcome::Answered
             }
-            Err(rejected) => self.reject(rejected, packet, out),
+            Err(rejected) => self.reject(rejected, packet, client, out),
         }
     }
 
@@ -485,17 +485,23 @@ impl Front {
         })
     }
 
-    fn reject(&self, rejected: Rejected, packet: &[u8], out: &mut Vec<u8>) -> Outcome {
+    fn reject(
+        &self,
+        rejected: Rejected,
+        packet: &[u8],
+        client: &Client,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
         match rejected {
             Rejected::Silence => {
                 self.metrics.here().dropped_silent.bump();
                 Outcome::Dropped
             }
-            Rejected::Error { rcode, .. } => {
+            Rejected::Error { rcode, edns, .. } => {
                 if rcode != Rcode::NOERROR {
                     self.metrics.here().malformed.bump();
                 }
-                rejected.write(packet, out);
+                rejected.write(packet, client.way_with(edns.as_ref()), out);
                 Outcome::Answered
             }
         }
@@ -512,7 +518,7 @@ impl Front {
         let counters = self.metrics.here();
         counters.oversized.bump();
         match read {
-            Err(rejected) => self.reject(rejected, packet, out),
+            Err(rejected) => self.reject(rejected, packet, client, out),
             Ok(query) => {
                 counters.malformed.bump();
                 write(&query, Rcode::FORMERR, None, client, out);
@@ -537,7 +543,7 @@ impl Front {
                 self.responder.record(&query, client, now, Rcode::REFUSED, Action::Refused);
                 Outcome::Refused
             }
-            Err(rejected) => match self.reject(rejected, packet, out) {
+            Err(rejected) => match self.reject(rejected, packet, client, out) {
                 Outcome::Answered => Outcome::Refused,
                 other => other,
             },

@@ -26,7 +26,7 @@ pub(crate) fn check(packet: &[u8]) {
         }
         Err(rejected) => {
             assert_eq!(rejected == Rejected::Silence, silent);
-            rejected.write(packet, &mut out);
+            rejected.write(packet, Way::plain(512), &mut out);
             assert_eq!(out.is_empty(), silent);
         }
     }
