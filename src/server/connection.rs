@@ -43,7 +43,7 @@ pub(super) async fn serve(
         front,
         seat,
         client,
-        frames: Frames::new(),
+        frames: Frames::new(front.rooms.clone()),
         output: Vec::new(),
         written: 0,
         scratch: Vec::new(),
@@ -166,12 +166,14 @@ impl Connection<'_> {
             let mut outcome =
                 self.front.answer(&served, received, &self.client, now, &mut self.scratch);
             if outcome == Outcome::Later {
-                if let Some(permit) = self.front.admit(self.client.address.ip()) {
+                if let Some(room) = self.front.rooms.take(received.packet.len())
+                    && let Some(permit) = self.front.admit(self.client.address.ip())
+                {
                     counters.deferred.bump();
                     let (front, client) = (Arc::clone(self.front), self.client);
                     let packet: Box<[u8]> = received.packet.into();
                     self.waiting.spawn(async move {
-                        let _permit = permit;
+                        let _held = (permit, room);
                         let mut out = Vec::new();
                         let outcome = front.answer_later(&packet, &client, now, &mut out).await;
                         matches!(outcome, Outcome::Answered | Outcome::Refused).then_some(out)

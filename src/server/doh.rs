@@ -2,6 +2,7 @@
 
 use super::{
     front::{Front, Outcome},
+    rooms::{Room, Rooms},
     single,
     udp::PACKET_LEN_MAX,
 };
@@ -43,14 +44,19 @@ pub(super) struct Answered {
     pub(super) is_last: bool,
 }
 
-/// Answers one query.
-pub(super) async fn respond<B>(front: &Arc<Front>, client: Client, query: Request<B>) -> Answered
+/// Answers one query of at most `len_max` octets.
+pub(super) async fn respond<B>(
+    front: &Arc<Front>,
+    client: Client,
+    query: Request<B>,
+    len_max: usize,
+) -> Answered
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
     let (head, mut body) = query.into_parts();
-    let problem = match packet(&head, &mut body).await {
-        Ok(packet) => return answer(front, client, &packet).await,
+    let problem = match packet(&head, &mut body, &front.rooms, len_max).await {
+        Ok((packet, _room)) => return answer(front, client, &packet).await,
         Err(problem) => problem,
     };
     drain(body).await;
@@ -157,8 +163,13 @@ impl Problem {
     }
 }
 
-/// The DNS message that an HTTP request carries.
-async fn packet<B>(query: &Parts, content: &mut B) -> Result<Bytes, Problem>
+/// The DNS message that an HTTP request carries, of at most `len_max` octets, with room for it.
+async fn packet<B>(
+    query: &Parts,
+    content: &mut B,
+    rooms: &Rooms,
+    len_max: usize,
+) -> Result<(Bytes, Option<Room>), Problem>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
@@ -166,8 +177,11 @@ where
         return Err(Problem::Path);
     }
     match query.method {
-        Method::GET => answerable(parameter(query.uri.query().unwrap_or_default())?),
-        Method::POST => answerable(body(&query.headers, content).await?),
+        Method::GET => Ok((answerable(parameter(query.uri.query().unwrap_or_default())?)?, None)),
+        Method::POST => {
+            let (packet, room) = body(&query.headers, content, rooms, len_max).await?;
+            Ok((answerable(packet)?, room))
+        }
         _ => Err(Problem::Method),
     }
 }
@@ -200,34 +214,44 @@ fn parameter(query: &str) -> Result<Bytes, Problem> {
     if packet.len() > PACKET_LEN_MAX { Err(Problem::UriTooLong) } else { Ok(packet.into()) }
 }
 
-async fn body<B>(headers: &HeaderMap, content: &mut B) -> Result<Bytes, Problem>
+async fn body<B>(
+    headers: &HeaderMap,
+    content: &mut B,
+    rooms: &Rooms,
+    len_max: usize,
+) -> Result<(Bytes, Option<Room>), Problem>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
     if !is_message(headers) {
         return Err(Problem::ContentType);
     }
-    // What the length says, where there is one.
-    if content.size_hint().lower() > PACKET_LEN_MAX as u64 {
+    // What the length says, where there is one; a body without may be long.
+    let hint = content.size_hint();
+    if hint.lower() > len_max as u64 {
         return Err(Problem::TooLong);
     }
-    let mut reading = pin!(whole(content));
+    let len = hint.upper().map_or(len_max, |it| len_max.min(it.try_into().unwrap_or(len_max)));
+    let room = rooms.take(len);
+    let len = if room.is_some() { len } else { PACKET_LEN_MAX };
+    let mut reading = pin!(whole(content, len));
     // Nearly always all of it is there, and no timer has to be set.
-    match poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+    let read = match poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         Poll::Ready(read) => read,
         Poll::Pending => timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Problem::TooSlow)),
-    }
+    };
+    read.map(|it| (it, room))
 }
 
-/// Reads a body to its end, which is seldom more than one piece.
-async fn whole<B>(content: &mut B) -> Result<Bytes, Problem>
+/// Reads a body of at most `len_max` octets to its end, which is seldom more than one piece.
+async fn whole<B>(content: &mut B, len_max: usize) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
     let (mut first, mut rest) = (Bytes::new(), Vec::new());
     while let Some(frame) = content.frame().await {
         let Ok(data) = frame.map_err(|_| Problem::Broken)?.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > PACKET_LEN_MAX {
+        if first.len() + rest.len() + data.len() > len_max {
             return Err(Problem::TooLong);
         }
         if first.is_empty() {
@@ -260,7 +284,7 @@ fn is_message(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::rooms::LONG_QUERIES_MAX, *};
     use proptest::prelude::*;
 
     fn request(method: Method, uri: &str, kind: &str, body: &[u8]) -> Request<Full<Bytes>> {
@@ -273,10 +297,11 @@ mod tests {
 
     #[tokio::test]
     async fn requests_carry_a_query_or_are_told_why_not() {
+        let rooms = Rooms::new();
         let check = async |method, uri: &str, kind: &str, body: &[u8], expected| {
             let (head, mut body) = request(method, uri, kind, body).into_parts();
-            let found = packet(&head, &mut body).await;
-            assert_eq!(found.map(|it| it.to_vec()), expected, "{uri} {kind}");
+            let found = packet(&head, &mut body, &rooms, 65_535).await;
+            assert_eq!(found.map(|it| it.0.to_vec()), expected, "{uri} {kind}");
         };
         let query = [1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         let text = BASE64URL_NOPAD.encode(&query);
@@ -303,7 +328,12 @@ mod tests {
         post(MESSAGE, &query[..11], Err(Problem::NoMessage)).await;
         post(MESSAGE, &[0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0], Err(Problem::NoMessage)).await;
         post(MESSAGE, &[0; 4096], Ok(vec![0; 4096])).await;
+        post(MESSAGE, &[0; 65_535], Ok(vec![0; 65_535])).await;
+        post(MESSAGE, &[0; 65_536], Err(Problem::TooLong)).await;
+        let held: Vec<_> = (0..LONG_QUERIES_MAX).map(|_| rooms.take(5000)).collect();
+        post(MESSAGE, &[0; 4096], Ok(vec![0; 4096])).await;
         post(MESSAGE, &[0; 4097], Err(Problem::TooLong)).await;
+        drop(held);
         for method in [Method::HEAD, Method::PUT, Method::OPTIONS] {
             check(method, "/dns-query", MESSAGE, &query, Err(Problem::Method)).await;
         }

@@ -3,11 +3,12 @@
 use super::{
     activity::{Activity, Busy},
     front::{Front, Outcome},
+    rooms::{Room, Rooms},
     single,
     udp::PACKET_LEN_MAX,
 };
 use crate::dns::{Client, Query};
-use quinn::{Connection, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ReadExactError, RecvStream, SendStream, VarInt};
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -32,9 +33,9 @@ pub(super) async fn serve(
     activity: &Activity,
     connection: &Connection,
 ) {
-    let read = timeout(QUERY_TIMEOUT, receiving.read_to_end(LENGTH_LEN + PACKET_LEN_MAX)).await;
+    let read = timeout(QUERY_TIMEOUT, read(&mut receiving, &front.rooms)).await;
     // Too long, too slow, or given up by the client. Where the stream is gone already there is nothing to refuse.
-    let Ok(Ok(stream)) = read else {
+    let Ok(Some((stream, _room))) = read else {
         let _ = receiving.stop(EXCESSIVE_LOAD);
         let _ = sending.reset(EXCESSIVE_LOAD);
         return;
@@ -73,6 +74,22 @@ pub(super) async fn serve(
     if outcome == Outcome::Refused {
         activity.end();
     }
+}
+
+/// What is said on a stream, with room for it; `None` where it breaks off, or there is none.
+async fn read(receiving: &mut RecvStream, rooms: &Rooms) -> Option<(Vec<u8>, Room)> {
+    let mut stream = vec![0; LENGTH_LEN];
+    let len = match receiving.read_exact(&mut stream).await {
+        Ok(()) => usize::from(u16::from_be_bytes([stream[0], stream[1]])),
+        Err(ReadExactError::FinishedEarly(len)) => {
+            stream.truncate(len);
+            return Some((stream, rooms.take(len)?));
+        }
+        Err(ReadExactError::ReadError(_)) => return None,
+    };
+    let room = rooms.take(len)?;
+    stream.append(&mut receiving.read_to_end(len.max(PACKET_LEN_MAX)).await.ok()?);
+    Some((stream, room))
 }
 
 /// The message of a stream: its length, itself, nothing else; its ID is 0, and it does not ask how long the connection may idle, which

@@ -1,12 +1,18 @@
 //! Messages out of a stream: two octets of length, then the message (RFC 1035 section 4.2.2).
 
-use super::{front::Received, udp::PACKET_LEN_MAX};
+use super::{
+    front::Received,
+    rooms::{Room, Rooms},
+    udp::PACKET_LEN_MAX,
+};
 
 /// Octets of the length before each message.
 const LENGTH_LEN: usize = 2;
+/// Octets of the buffer as long as no long message is coming.
+const USUAL_LEN: usize = LENGTH_LEN + PACKET_LEN_MAX;
 
-/// A buffer that stream octets go into and whole messages come out of. Of a message longer than [`PACKET_LEN_MAX`] the head is kept
-/// and the rest passed over, so that nobody can make it grow.
+/// A buffer that stream octets go into and whole messages come out of. It grows for a message that is longer than [`PACKET_LEN_MAX`],
+/// where there is room for that; else the head is kept and the rest passed over.
 #[derive(Debug)]
 pub(super) struct Frames {
     buffer: Box<[u8]>,
@@ -14,16 +20,23 @@ pub(super) struct Frames {
     end: usize,
     /// Octets still to come of a message whose head has been handed out.
     skip: usize,
+    rooms: Rooms,
+    /// While the buffer is longer than usual.
+    room: Option<Room>,
 }
 
 impl Frames {
-    pub(super) fn new() -> Self {
-        Self { buffer: vec![0; LENGTH_LEN + PACKET_LEN_MAX].into(), start: 0, end: 0, skip: 0 }
+    pub(super) fn new(rooms: Rooms) -> Self {
+        let buffer = vec![0; USUAL_LEN].into();
+        Self { buffer, start: 0, end: 0, skip: 0, rooms, room: None }
     }
 
     /// Where the next octets of the stream go. Never empty once [`Frames::next`] has returned `None`.
     pub(super) fn space(&mut self) -> &mut [u8] {
-        if self.start > 0 {
+        if self.room.is_some() && self.start > 0 && self.end - self.start < USUAL_LEN {
+            self.resize(USUAL_LEN);
+            self.room = None;
+        } else if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
@@ -39,11 +52,13 @@ impl Frames {
 
     /// The next whole message, or the head of one that is too long.
     pub(super) fn next(&mut self) -> Option<Received<'_>> {
-        let unread = &self.buffer[self.start..self.end];
-        let (length, rest) = unread.split_at_checked(LENGTH_LEN)?;
-        let len = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        let kept = len.min(PACKET_LEN_MAX);
-        if rest.len() < kept {
+        let length = self.buffer[self.start..self.end].first_chunk::<LENGTH_LEN>()?;
+        let len = usize::from(u16::from_be_bytes(*length));
+        if LENGTH_LEN + len > self.buffer.len() {
+            self.grow(LENGTH_LEN + len);
+        }
+        let kept = len.min(self.buffer.len() - LENGTH_LEN);
+        if self.end - self.start < LENGTH_LEN + kept {
             return None;
         }
         let at = self.start + LENGTH_LEN;
@@ -58,6 +73,25 @@ impl Frames {
         self.start < self.end || self.skip > 0
     }
 
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        if self.room.is_none() {
+            self.room = self.rooms.take(len);
+        }
+        if self.room.is_some() {
+            self.resize(len);
+        }
+    }
+
+    /// Moves what is unread, which fits, into a buffer of another length.
+    fn resize(&mut self, len: usize) {
+        let mut buffer = vec![0; len].into_boxed_slice();
+        let unread = &self.buffer[self.start..self.end];
+        buffer[..unread.len()].copy_from_slice(unread);
+        (self.start, self.end) = (0, unread.len());
+        self.buffer = buffer;
+    }
+
     fn pass_over(&mut self) {
         let passed = self.skip.min(self.end - self.start);
         self.start += passed;
@@ -67,7 +101,7 @@ impl Frames {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::rooms::LONG_QUERIES_MAX, *};
     use proptest::prelude::*;
 
     fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
@@ -76,8 +110,12 @@ mod tests {
     }
 
     /// Feeds `stream` in pieces of the given sizes and collects what comes out.
-    fn feed(stream: &[u8], sizes: impl IntoIterator<Item = usize>) -> (Vec<(Vec<u8>, bool)>, bool) {
-        let mut frames = Frames::new();
+    fn feed(
+        rooms: &Rooms,
+        stream: &[u8],
+        sizes: impl IntoIterator<Item = usize>,
+    ) -> (Vec<(Vec<u8>, bool)>, bool) {
+        let mut frames = Frames::new(rooms.clone());
         let (mut found, mut rest) = (Vec::new(), stream);
         for size in sizes {
             let space = frames.space();
@@ -91,24 +129,45 @@ mod tests {
             assert!(!frames.space().is_empty());
         }
         assert!(rest.is_empty());
+        // No more is held than what has to be.
+        assert!(frames.is_partial() || frames.buffer.len() == USUAL_LEN && frames.room.is_none());
         (found, frames.is_partial())
     }
 
-    fn kept(messages: &[Vec<u8>]) -> Vec<(Vec<u8>, bool)> {
+    fn whole(messages: &[Vec<u8>]) -> Vec<(Vec<u8>, bool)> {
+        messages.iter().map(|it| (it.clone(), false)).collect()
+    }
+
+    fn heads(messages: &[Vec<u8>]) -> Vec<(Vec<u8>, bool)> {
         let head = |it: &Vec<u8>| it[..it.len().min(PACKET_LEN_MAX)].to_vec();
         messages.iter().map(|it| (head(it), it.len() > PACKET_LEN_MAX)).collect()
     }
 
     #[test]
     fn splits_and_joins() {
-        let messages =
-            [vec![1; 12], vec![], vec![2; 4096], vec![3; 4097], vec![4; 65_535], vec![5]];
+        let messages = [
+            vec![1; 12],
+            vec![],
+            vec![2; 4096],
+            vec![3; 4097],
+            vec![4; 65_535],
+            vec![5; 5000],
+            vec![6; 7000],
+            vec![7],
+        ];
         let stream = framed(&messages);
+        let (rooms, none) = (Rooms::new(), Rooms::new());
+        let held: Vec<_> = (0..LONG_QUERIES_MAX).map(|_| none.take(5000)).collect();
         for size in [1, 2, 3, 13, 4097, 4098, 9000] {
-            let (found, partial) = feed(&stream, std::iter::repeat_n(size, stream.len()));
-            assert_eq!(found, kept(&messages), "in pieces of {size}");
-            assert!(!partial);
+            let check = |rooms: &Rooms, expected| {
+                let fed = feed(rooms, &stream, std::iter::repeat_n(size, stream.len()));
+                assert_eq!(fed, (expected, false), "in pieces of {size}");
+            };
+            check(&rooms, whole(&messages));
+            check(&none, heads(&messages));
         }
+        drop(held);
+        assert_eq!(feed(&none, &stream, [4096; 100]).0, whole(&messages));
     }
 
     #[test]
@@ -123,7 +182,11 @@ mod tests {
             (5015, true),
             (5016, false),
         ] {
-            assert_eq!(feed(&stream[..len], std::iter::repeat_n(100, 60)).1, expected, "{len}");
+            assert_eq!(
+                feed(&Rooms::new(), &stream[..len], std::iter::repeat_n(100, 60)).1,
+                expected,
+                "{len}"
+            );
         }
     }
 
@@ -136,7 +199,7 @@ mod tests {
             let messages: Vec<Vec<u8>> = lens.iter().enumerate().map(|(at, &len)| vec![at as u8; len]).collect();
             let stream = framed(&messages);
             let endless = sizes.iter().copied().cycle().take(stream.len() + 1);
-            prop_assert_eq!(feed(&stream, endless), (kept(&messages), false));
+            prop_assert_eq!(feed(&Rooms::new(), &stream, endless), (whole(&messages), false));
         }
     }
 }

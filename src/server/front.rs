@@ -7,6 +7,7 @@ use super::{
     quota::{NoPlace, Permit, Quota},
     rate::{Rate, Rates},
     refusals::Refusals,
+    rooms::Rooms,
     udp::RESPONSE_LEN_USUAL,
 };
 use crate::{
@@ -38,6 +39,7 @@ pub(super) struct Front {
     pub(super) metrics: Arc<Metrics>,
     /// Places for queries on the asynchronous side.
     pub(super) waiting: Arc<Quota>,
+    pub(super) rooms: Rooms,
     pub(super) cookies: Cookies,
     rates: Rates,
     refusals: Refusals,
@@ -214,6 +216,7 @@ impl Front {
             access,
             metrics,
             waiting: Quota::new(WAITING_MAX),
+            rooms: Rooms::new(),
             cookies: Cookies::new(now),
             rates: Rates::new(now),
             refusals: Refusals::new(now),
@@ -507,7 +510,7 @@ impl Front {
         }
     }
 
-    /// A query longer than any real one: its end is missing, so it is malformed even where its head would pass.
+    /// A query longer than there is room for: its end is missing, so it is malformed even where its head would pass.
     fn oversized(
         &self,
         read: Result<Query<'_>, Rejected>,

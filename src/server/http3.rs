@@ -36,9 +36,11 @@ use tokio::{
 
 /// Octets of headers of one query.
 const HEADERS_LEN_MAX: usize = 8 * 1024;
+/// Octets of the longest query. HTTP/3 is read frame by frame, and a client that begins many long ones is not to hold much.
+const QUERY_LEN_MAX: usize = 16 * 1024;
 /// Octets of one stream: the headers of a query, the longest query, and their frames. On the stream by which a client steers the
 /// connection, the connection ends after as many.
-const STREAM_LEN_MAX: usize = 16 * 1024;
+const STREAM_LEN_MAX: usize = HEADERS_LEN_MAX + QUERY_LEN_MAX + 1024;
 /// How long the headers of one query may take.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the client may leave an answer lying.
@@ -93,7 +95,8 @@ async fn serve(
     let resolved = timeout(HEADERS_TIMEOUT, query.resolve_request()).await;
     let Ok(Ok((query, mut stream))) = resolved else { return };
     let _busy = Busy::new(activity);
-    let answered = doh::respond(front, client, query.map(|()| Content(&mut stream))).await;
+    let answered =
+        doh::respond(front, client, query.map(|()| Content(&mut stream)), QUERY_LEN_MAX).await;
     let Ok(response) = answered.response else {
         return stream.stop_stream(Code::H3_REQUEST_CANCELLED);
     };

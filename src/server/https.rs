@@ -5,6 +5,7 @@ use super::{
     clock,
     doh::{self, Silence},
     front::Front,
+    rooms::QUERY_LEN_MAX,
     tcp::Seat,
 };
 use crate::dns::Client;
@@ -31,7 +32,7 @@ const STREAMS_MAX: u32 = 64;
 const HEADERS_LEN_MAX: u32 = 8 * 1024;
 /// Headers of one query over HTTP/1.1.
 const HEADERS_MAX: usize = 64;
-/// Octets that a client may send ahead, for one query and for all. More than the longest query.
+/// Octets that a client may send ahead, for one query and for all. More than nearly every query.
 const STREAM_WINDOW: u32 = 8 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024;
 /// Octets of answers to one query that the client has not taken.
@@ -102,7 +103,7 @@ async fn respond(
     offer: Option<HeaderValue>,
 ) -> Result<Response<Full<Bytes>>, Silence> {
     let _busy = Busy::new(&activity);
-    let answered = doh::respond(&front, client, query).await;
+    let answered = doh::respond(&front, client, query, QUERY_LEN_MAX).await;
     if answered.is_last {
         activity.end();
     }

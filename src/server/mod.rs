@@ -41,6 +41,7 @@ mod quic;
 mod quota;
 mod rate;
 mod refusals;
+mod rooms;
 #[cfg(test)]
 mod script;
 mod single;

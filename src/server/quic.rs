@@ -37,7 +37,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAMS_MAX: u32 = 64;
 /// Streams by which a client steers a connection of HTTP/3 (RFC 9114 section 6.2: three, and some of no meaning).
 const STEERING_MAX: u8 = 8;
-/// Octets that a client may send ahead, for one query and for all. More than the longest query.
+/// Octets that a client may send ahead, for one query and for all. More than nearly every query.
 const STREAM_WINDOW: u32 = 8 * 1024;
 const CONNECTION_WINDOW: u32 = 64 * 1024;
 /// Octets of answers of one connection that the client has not taken.

@@ -28,7 +28,7 @@ pub(super) use super::mmsg as kernel;
 #[cfg(not(target_os = "linux"))]
 pub(super) use super::plain as kernel;
 
-/// Octets of the longest query that is read whole; longer ones are answered FORMERR.
+/// Octets of the longest query over UDP that is read whole, longer ones are answered FORMERR, and of nearly every one over streams.
 pub(super) const PACKET_LEN_MAX: usize = 4096;
 /// Octets that a response buffer has to begin with.
 pub(super) const RESPONSE_LEN_USUAL: usize = 1232;

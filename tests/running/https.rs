@@ -79,7 +79,7 @@ fn http3_is_offered_where_it_is_spoken() {
 fn what_carries_no_query_is_told_why() {
     let served = Encrypted::start();
     fs::write(served.squint.data.path().join("query"), query(0, "www.example", 1)).unwrap();
-    fs::write(served.squint.data.path().join("long"), vec![0; 5000]).unwrap();
+    fs::write(served.squint.data.path().join("long"), vec![0; 70_000]).unwrap();
     let message = "content-type: application/dns-message";
     let check = |args: &[&str], rest: &str, expected: u16| {
         for version in ["--http2", "--http1.1"] {
