@@ -26,8 +26,8 @@ const MESSAGE: &str = "application/dns-message";
 const MAX_AGE: &[u8] = b"max-age=";
 /// How long the body of one query may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Octets of a body that are taken although nobody wants them.
-const DRAINED_LEN_MAX: usize = 4 * PACKET_LEN_MAX;
+/// Octets of a body that are taken although nobody wants them; none of them is kept.
+const DRAINED_LEN_MAX: usize = 1024 * 1024;
 /// Octets of a DNS header; the third holds QR.
 const HEADER_LEN: usize = 12;
 const QR: u8 = 0x80;
@@ -264,12 +264,20 @@ where
 }
 
 /// Takes what is left of a body that nobody wants: some clients do not listen before they have said all.
-async fn drain<B>(content: B)
+async fn drain<B>(mut content: B)
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
     // Whoever says more than that, or says it too slowly, is interrupted.
-    let _ = timeout(BODY_TIMEOUT, Limited::new(content, DRAINED_LEN_MAX).collect()).await;
+    let drained = async {
+        let mut len = 0;
+        while len < DRAINED_LEN_MAX
+            && let Some(Ok(frame)) = content.frame().await
+        {
+            len += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    let _ = timeout(BODY_TIMEOUT, drained).await;
 }
 
 /// Whether the body says that it is a DNS message; parameters of the type have no meaning (RFC 8484 section 6).

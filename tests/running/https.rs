@@ -80,6 +80,7 @@ fn what_carries_no_query_is_told_why() {
     let served = Encrypted::start();
     fs::write(served.squint.data.path().join("query"), query(0, "www.example", 1)).unwrap();
     fs::write(served.squint.data.path().join("long"), vec![0; 70_000]).unwrap();
+    fs::write(served.squint.data.path().join("longer"), vec![0; 900_000]).unwrap();
     let message = "content-type: application/dns-message";
     let check = |args: &[&str], rest: &str, expected: u16| {
         for version in ["--http2", "--http1.1"] {
@@ -104,6 +105,15 @@ fn what_carries_no_query_is_told_why() {
         415,
     );
     check(&["-H", message, "--data-binary", "@long"], "/dns-query", 413);
+    // Clients that do not listen before they have said all: each is told all the same.
+    for _ in 0..5 {
+        check(&["-H", message, "-H", "expect:", "--data-binary", "@longer"], "/dns-query", 413);
+        check(
+            &["-H", "transfer-encoding: chunked", "-H", message, "--data-binary", "@longer"],
+            "/dns-query",
+            413,
+        );
+    }
     check(&["-H", message, "--data-binary", "short"], "/dns-query", 400);
     // A query of another class of opcode is DNS, so DNS answers it.
     let notify = "/dns-query?dns=AAAgAAABAAAAAAAAAAABAAE";
