@@ -7,7 +7,7 @@ use super::{
     udp::PACKET_LEN_MAX,
 };
 use crate::dns::{Client, Transport, freshness_secs};
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXUPPER_PERMISSIVE};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
@@ -15,7 +15,9 @@ use hyper::{
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
     http::request::Parts,
 };
-use std::{error::Error, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    borrow::Cow, error::Error, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration,
+};
 use tokio::time::timeout;
 
 /// The one path.
@@ -207,11 +209,28 @@ fn answerable(packet: Bytes) -> Result<Bytes, Problem> {
 fn parameter(query: &str) -> Result<Bytes, Problem> {
     let text =
         query.split('&').find_map(|it| it.strip_prefix("dns=")).ok_or(Problem::NoParameter)?;
+    let text = unescaped(text).ok_or(Problem::NotBase64)?;
     if text.len() > PACKET_LEN_MAX.div_ceil(3) * 4 {
         return Err(Problem::UriTooLong);
     }
-    let packet = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Problem::NotBase64)?;
+    let packet = BASE64URL_NOPAD.decode(&text).map_err(|_| Problem::NotBase64)?;
     if packet.len() > PACKET_LEN_MAX { Err(Problem::UriTooLong) } else { Ok(packet.into()) }
+}
+
+/// Part of a URI without its percent-encodings (RFC 3986 section 2.4): any octet may be written so. `None` where one is broken off.
+fn unescaped(text: &str) -> Option<Cow<'_, [u8]>> {
+    let mut parts = text.split('%');
+    let first = parts.next().unwrap_or_default().as_bytes();
+    if first.len() == text.len() {
+        return Some(Cow::Borrowed(first));
+    }
+    let mut octets = first.to_vec();
+    for part in parts {
+        let (digits, rest) = part.as_bytes().split_first_chunk::<2>()?;
+        octets.append(&mut HEXUPPER_PERMISSIVE.decode(digits).ok()?);
+        octets.extend_from_slice(rest);
+    }
+    Some(Cow::Owned(octets))
 }
 
 async fn body<B>(
@@ -323,6 +342,17 @@ mod tests {
         get("/dns-query?dns=", Err(Problem::NoMessage)).await;
         get("/dns-query?dns=AAAA", Err(Problem::NoMessage)).await;
         get("/dns-query?dns=A+B/", Err(Problem::NotBase64)).await;
+        let escaped: String = text.bytes().map(|it| format!("%{it:02x}")).collect();
+        get(&format!("/dns-query?dns={escaped}"), Ok(query.to_vec())).await;
+        get(
+            &format!("/dns-query?dns={}%{:02X}", &text[..15], text.as_bytes()[15]),
+            Ok(query.to_vec()),
+        )
+        .await;
+        get("/dns-query?dns=AAAB%", Err(Problem::NotBase64)).await;
+        get("/dns-query?dns=AAAB%4", Err(Problem::NotBase64)).await;
+        get("/dns-query?dns=AAAB%4G", Err(Problem::NotBase64)).await;
+        get("/dns-query?dns=AAAB%2B", Err(Problem::NotBase64)).await;
         get("/dns-query?dns=AAABAAABAAAAAAAAAA==", Err(Problem::NotBase64)).await;
         get(&format!("/dns-query?dns={}", "A".repeat(5462)), Ok(vec![0; 4096])).await;
         get(&format!("/dns-query?dns={}", "A".repeat(5463)), Err(Problem::UriTooLong)).await;
