@@ -14,14 +14,19 @@ use crate::{
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    pin::pin,
     str::FromStr,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 /// How long a made-up address may be kept where no SOA record says how long there is none (RFC 6147 section 5.1.7).
 const TTL_SECS_MAX: u32 = 600;
+
+/// How long nothing may be said of IPv6 addresses before IPv4 ones are asked for as well: silence counts as a failure, and a failure
+/// as none (RFC 6147 section 5.1.3).
+const SILENCE_MAX: Duration = Duration::from_millis(1500);
 
 /// The prefix that every network may use (RFC 6052 section 2.1).
 const WELL_KNOWN: Prefix64 =
@@ -215,9 +220,25 @@ impl Proxy {
         ask: &Ask,
         until: Instant,
     ) -> Result<Forwarded, ForwardError> {
-        let mut first = self.forward((ways, route), upstreams, ask, until).await?;
+        let first = self.forward((ways, route), upstreams, ask, until);
         let Some(dns64) = ways.dns64.as_ref().filter(|it| it.concerns(ask)) else {
-            return Ok(first);
+            return first.await;
+        };
+        let asked = Ask { qtype: rtype::A, ..ask.clone() };
+        let mut first = pin!(first);
+        let mut first = match timeout(SILENCE_MAX, &mut first).await {
+            Ok(it) => it?,
+            Err(_) => {
+                let made = async {
+                    let second =
+                        self.forward((ways, route), upstreams, &asked, until).await.ok()?;
+                    self.made_of(dns64, &second, TTL_SECS_MAX)
+                };
+                tokio::select! {
+                    it = first => it?,
+                    Some(made) = made => return Ok(made),
+                }
+            }
         };
         first.answer.keep_ipv6(|it| !dns64.is_excluded(it));
         if first.answer.addresses().any(|it| it.is_ipv6()) {
@@ -227,7 +248,6 @@ impl Proxy {
         if first.answer.rcode() == Rcode::NXDOMAIN || is_bogus(&first.answer) {
             return Ok(first);
         }
-        let asked = Ask { qtype: rtype::A, ..ask.clone() };
         let forwarding = self.forward((ways, route), upstreams, &asked, until);
         let Ok(Ok(second)) = timeout_at(until.into(), forwarding).await else { return Ok(first) };
         if is_bogus(&second.answer)
@@ -238,14 +258,15 @@ impl Proxy {
             return Ok(Forwarded { answer, server: second.server });
         }
         let ttl_secs_max = first.answer.lifetime_secs().unwrap_or(TTL_SECS_MAX);
-        let made = second.answer.translated(|it| dns64.prefix.translate(it), ttl_secs_max);
-        Ok(match made {
-            Some(answer) => {
-                self.metrics.here().dns64_made.bump();
-                Forwarded { answer, server: second.server }
-            }
-            None => first,
-        })
+        Ok(self.made_of(dns64, &second, ttl_secs_max).unwrap_or(first))
+    }
+
+    /// The answer that has the IPv4 addresses of another one in it; `None` where that has none.
+    fn made_of(&self, dns64: &Dns64, second: &Forwarded, ttl_secs_max: u32) -> Option<Forwarded> {
+        let map = |it| dns64.prefix.translate(it);
+        let answer = second.answer.translated(map, ttl_secs_max)?;
+        self.metrics.here().dns64_made.bump();
+        Some(Forwarded { answer, server: Arc::clone(&second.server) })
     }
 
     /// The answer to a query for a name that is answered here, whose special suffix has `suffix_len` octets in wire form.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::dns::{Client, Transport, freshness_secs};
 use data_encoding::{BASE64URL_NOPAD, HEXUPPER_PERMISSIVE};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::{Body, Bytes},
