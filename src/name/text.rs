@@ -82,17 +82,24 @@ pub(super) fn write(wire: &[u8], out: &mut String) {
         if index > 0 {
             out.push('.');
         }
-        for &octet in label {
-            match octet {
-                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => out.push(char::from(octet)),
-                _ => {
-                    out.push('\\');
-                    for digit in [octet / 100, octet / 10 % 10, octet % 10] {
-                        out.push(char::from(b'0' + digit));
-                    }
-                }
-            }
+        match str::from_utf8(label) {
+            Ok(text) if label.iter().all(|it| is_plain(*it)) => out.push_str(text),
+            _ => label.iter().for_each(|it| write_octet(*it, out)),
         }
+    }
+}
+
+const fn is_plain(octet: u8) -> bool {
+    matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')
+}
+
+fn write_octet(octet: u8, out: &mut String) {
+    if is_plain(octet) {
+        return out.push(char::from(octet));
+    }
+    out.push('\\');
+    for digit in [octet / 100, octet / 10 % 10, octet % 10] {
+        out.push(char::from(b'0' + digit));
     }
 }
 
