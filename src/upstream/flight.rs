@@ -6,7 +6,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Instant,
@@ -57,7 +57,8 @@ pub(super) struct Flight {
 
 struct Aloft {
     journey: Journey,
-    then: Then,
+    /// Always there until it lands.
+    then: Option<Then>,
 }
 
 impl Flight {
@@ -71,28 +72,25 @@ impl Flight {
     }
 
     /// Sets out. What comes back at once waits until that is done.
-    pub(super) fn start(self: &Arc<Self>, mut journey: Journey, then: Then) {
+    pub(super) fn start(&self, journey: Journey, then: Then) {
         let mut aloft = lock(&self.aloft);
-        match journey.set_out() {
-            None => *aloft = Some(Aloft { journey, then }),
-            Some(landing) => {
-                drop(aloft);
-                drop(journey);
-                then(&self.ask, landing);
-            }
-        }
+        *aloft = Some(Aloft { journey, then: Some(then) });
+        self.go_on(aloft, Journey::set_out);
     }
 
     pub(super) fn post(&self, server: u16, news: News) {
-        self.go_on(|journey| journey.hear(Event { server, news }));
+        self.go_on(lock(&self.aloft), |journey| journey.hear(Event { server, news }));
     }
 
     fn ring(&self) {
-        self.go_on(Journey::ring);
+        self.go_on(lock(&self.aloft), Journey::ring);
     }
 
-    fn go_on(&self, step: impl FnOnce(&mut Journey) -> Option<Landing>) {
-        let mut aloft = lock(&self.aloft);
+    fn go_on(
+        &self,
+        mut aloft: MutexGuard<'_, Option<Aloft>>,
+        step: impl FnOnce(&mut Journey) -> Option<Landing>,
+    ) {
         let Some(Aloft { journey, .. }) = &mut *aloft else { return };
         // A panic is a bug of ours; it costs one query, never the receiver of all replies.
         let stepped = catch_unwind(AssertUnwindSafe(|| step(journey)));
@@ -101,11 +99,11 @@ impl Flight {
             Some(Err(ForwardError::Malformed))
         });
         let Some(landing) = landing else { return };
-        let landed = aloft.take();
+        let then = aloft.as_mut().and_then(|it| it.then.take());
+        // Its seat is free before anybody is told.
+        *aloft = None;
         drop(aloft);
-        if let Some(Aloft { journey, then }) = landed {
-            // Its seat is free before anybody is told.
-            drop(journey);
+        if let Some(then) = then {
             then(&self.ask, landing);
         }
     }
@@ -252,7 +250,7 @@ mod tests {
             let then: Then = Box::new(move |_, _| {
                 told.fetch_add(1, Relaxed);
             });
-            *lock(&flight.aloft) = Some(Aloft { journey, then });
+            *lock(&flight.aloft) = Some(Aloft { journey, then: Some(then) });
         }
         assert!(shared.flights.ring(clock::now()));
         assert_eq!((told.load(Relaxed), shared.flights.len()), (RINGS_MAX, 10));
@@ -269,8 +267,8 @@ mod tests {
         let journey = Journey::new(Arc::default(), Strategy::Fastest, boarded, (now, now));
         let (sender, told) = std::sync::mpsc::channel();
         let then: Then = Box::new(move |_, landing| sender.send(landing).unwrap());
-        *lock(&flight.aloft) = Some(Aloft { journey, then });
-        flight.go_on(|_| panic!("expected in this test"));
+        *lock(&flight.aloft) = Some(Aloft { journey, then: Some(then) });
+        flight.go_on(lock(&flight.aloft), |_| panic!("expected in this test"));
         assert_eq!(told.try_recv().unwrap().unwrap_err(), ForwardError::Malformed);
         assert_eq!((exchange.counts().panics, shared.flights.len()), (1, 0));
     }
