@@ -84,6 +84,7 @@ pub fn decide(
     // The deciding reason comes first; monitored ones of higher precedence follow it.
     let own = verdict.reasons.iter().take_while(|it| !it.overridden).count();
     verdict.reasons.splice(own..own, before);
+    verdict.shrink();
     verdict
 }
 

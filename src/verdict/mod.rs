@@ -204,6 +204,16 @@ impl Verdict {
         texts + lists + self.reasons.iter().map(|it| it.finding.octets()).sum::<usize>()
     }
 
+    /// Gives back what was set aside to grow: a verdict may be remembered for long, and a list of one reason has room for four.
+    pub fn shrink(&mut self) {
+        self.rule.shrink_to_fit();
+        self.reasons.shrink_to_fit();
+        for it in &mut self.reasons {
+            it.finding.target.shrink_to_fit();
+            it.finding.why.shrink_to_fit();
+        }
+    }
+
     /// The sentence of the deciding reason; empty when nothing was found.
     pub fn why(&self) -> &str {
         self.reasons.first().map_or("", |it| &it.finding.why)
