@@ -155,15 +155,18 @@ fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
 }
 
 thread_local! {
-    static SPARE: Cell<Option<Box<View>>> = const { Cell::new(None) };
+    /// One for a name, and one for the name that it carries.
+    static SPARE: [Cell<Option<Box<View>>>; 2] = const { [const { Cell::new(None) }; 2] };
 }
 
-/// Lends an empty view, the one that this thread has used before: to make all of it anew costs more than to read most names.
+/// Lends an empty view, one that this thread has used before: to make all of it anew costs more than to read most names.
 pub(super) fn lend<T>(then: impl FnOnce(&mut View) -> T) -> T {
-    let mut view = SPARE.take().unwrap_or_else(|| Box::new(View::new()));
+    let spare = SPARE.with(|it| it.iter().find_map(Cell::take));
+    let mut view = spare.unwrap_or_else(|| Box::new(View::new()));
     view.clear();
     let done = then(&mut view);
-    SPARE.set(Some(view));
+    let mut left = Some(view);
+    SPARE.with(|it| it.iter().for_each(|place| place.set(place.take().or_else(|| left.take()))));
     done
 }
 

@@ -356,7 +356,8 @@ fn lifetime(answer: &Answer) -> Option<Duration> {
 pub(super) fn ede(error: ForwardError, text: &str) -> Ede<'_> {
     let code = match error {
         ForwardError::Timeout | ForwardError::NoUpstream => Ede::NO_REACHABLE_AUTHORITY,
-        ForwardError::Network(_) | ForwardError::Malformed => Ede::NETWORK_ERROR,
+        ForwardError::Network(_) => Ede::NETWORK_ERROR,
+        ForwardError::Malformed => Ede::INVALID_DATA,
         ForwardError::Busy => Ede::OTHER,
     };
     Ede { code, text }
