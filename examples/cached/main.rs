@@ -15,13 +15,16 @@ use std::{net::Ipv4Addr, time::Instant};
 
 const NAMES: usize = 1000;
 
+#[expect(clippy::disallowed_methods, reason = "takes the place of a front")]
+fn received() -> Instant {
+    Instant::now()
+}
+
 fn main() -> anyhow::Result<()> {
     let queries: usize = std::env::args().nth(1).context("usage: cached QUERIES")?.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
-    #[expect(clippy::disallowed_methods, reason = "takes the place of a front")]
-    let now = Instant::now();
-    let proxy = proxy(now)?;
+    let proxy = proxy(received())?;
     let client = Client {
         address: (Ipv4Addr::LOCALHOST, 40_000).into(),
         local: Ipv4Addr::LOCALHOST.into(),
@@ -32,8 +35,9 @@ fn main() -> anyhow::Result<()> {
     let packets: Vec<Vec<u8>> = (0..NAMES).map(packet).collect::<Result<_, _>>()?;
     for packet in &packets {
         let query = Query::parse(packet).ok().context("no query")?;
-        anyhow::ensure!(runtime.block_on(proxy.respond(&query, &client, now, &mut out)));
+        anyhow::ensure!(runtime.block_on(proxy.respond(&query, &client, received(), &mut out)));
     }
+    let now = received();
     for number in 0..queries {
         let packet = &packets[number * 7 % NAMES];
         // Parsed and answered as `server` does it.
