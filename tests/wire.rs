@@ -178,6 +178,17 @@ fn take(reply: &Message) -> Result<Answer, BadReply> {
     Answer::from_reply(&octets, ID, &ours(question.name()), question.query_type().into(), 1)
 }
 
+/// Whether two records are equal. Of types whose names hickory does not read, and which may stand compressed in one and in full in
+/// the other, RDATA is not compared.
+fn same(a: &Record, b: &Record) -> bool {
+    let unread = matches!(
+        u16::from(a.record_type()),
+        3 | 4 | 7..=9 | 14 | 17 | 18 | 21 | 23 | 24 | 26 | 30 | 36 | 39
+    );
+    let alike = (a.record_type(), &a.name, a.ttl) == (b.record_type(), &b.name, b.ttl);
+    a == b || (unread && alike)
+}
+
 /// A record with all that equality of hickory's records leaves out.
 fn shown(records: &[Record], ttl: impl Fn(u32) -> u32) -> Vec<String> {
     let shown = |it: &Record| format!("{} {} {} {:?}", it.name, it.dns_class, ttl(it.ttl), it.data);
@@ -309,10 +320,14 @@ proptest! {
         Reply { answer: &answer, query, age_secs: 0, ttl_secs_override: None, ede: None, way: Way::STREAM }.write(&mut out);
         if let Ok(sent) = Message::from_vec(&octets) {
             let got = Message::from_vec(&out).unwrap();
-            // Records that the question no longer leads to are gone, the others are in their order.
-            for (got, sent) in [(&got.answers, &sent.answers), (&got.additionals, &sent.additionals)] {
-                let mut rest = sent.iter();
-                prop_assert!(got.iter().all(|it| rest.any(|sent| sent == it)));
+            // Records that the question no longer leads to are gone; of the others, answers may have been put in the order of their
+            // aliases.
+            let mut rest = sent.additionals.iter();
+            prop_assert!(got.additionals.iter().all(|it| rest.any(|sent| same(sent, it))));
+            let mut rest: Vec<_> = sent.answers.iter().collect();
+            for record in &got.answers {
+                let at = rest.iter().position(|it| same(it, record));
+                prop_assert!(at.map(|it| rest.swap_remove(it)).is_some(), "{record}");
             }
         }
     }

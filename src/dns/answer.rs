@@ -258,11 +258,17 @@ impl Answer {
         self
     }
 
+    /// Whether its rcode says something of the name that was asked for, and not of the query or of who asked.
+    pub const fn speaks_of_the_name(&self) -> bool {
+        matches!(self.rcode, Rcode::NOERROR | Rcode::NXDOMAIN | Rcode::YXDOMAIN)
+    }
+
     /// What a client is told: an upstream's other failures are SERVFAIL, since they speak of what we asked (FORMERR) or of who asked
     /// (REFUSED), and carry no records.
     pub fn for_client(self) -> Self {
-        let tells = matches!(self.rcode, Rcode::NOERROR | Rcode::NXDOMAIN | Rcode::YXDOMAIN);
-        if tells || (self.rcode == Rcode::SERVFAIL && self.header().records() == 0) {
+        if self.speaks_of_the_name()
+            || (self.rcode == Rcode::SERVFAIL && self.header().records() == 0)
+        {
             return self;
         }
         let header = Header { answers: 0, authorities: 0, additionals: 0, ..self.header() };

@@ -363,6 +363,22 @@ fn names_full_of_escapes_are_judged_by_their_end() {
     assert_eq!(judge(&Host::new(&name)).0, 0);
 }
 
+#[test]
+fn sentences_can_be_read_whatever_the_script() {
+    for name in
+        ["sberbank-вход.ru", "imtoken钱包.club", "paypal-вход.com.ru", "確認amazon.co.jp.evil.top"]
+    {
+        let name = crate::name::Name::parse(name).unwrap().text();
+        let mut found = Vec::new();
+        ENGINE.judge(&Host::new(&name), &mut found);
+        assert!(!found.is_empty(), "{name}");
+        for it in found {
+            let texts = [&it.why, &it.matched, &it.target];
+            assert!(texts.iter().all(|it| !it.contains('\u{fffd}')), "{texts:?}");
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_name_is_judged(name in "[a-z0-9_.\\\\-]{0,80}|(xn--[a-z0-9-]{1,20}\\.){1,3}com|(\\\\00[0-9]){0,60}(\\.(\\\\00[0-9]){50,63}){3}\\.[a-z.]{1,12}|\\PC{0,40}") {

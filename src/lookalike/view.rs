@@ -329,12 +329,10 @@ impl View {
         &self.text[span.start()..span.end()]
     }
 
-    /// The span as text for people.
+    /// The span as text for people; `…` where characters stand that read as no letters.
     pub(super) fn shown(&self, span: Span) -> String {
-        self.bytes(span)
-            .iter()
-            .map(|&it| if it.is_ascii() { char::from(it) } else { '�' })
-            .collect()
+        let pieces = self.bytes(span).chunk_by(|a, b| a.is_ascii() == b.is_ascii());
+        pieces.map(|it| str::from_utf8(it).ok().filter(|it| it.is_ascii()).unwrap_or("…")).collect()
     }
 
     /// The labels from left to right; the last is the registered one.

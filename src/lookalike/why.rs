@@ -165,7 +165,8 @@ impl Told<'_> {
             } else {
                 [token.span, Span { start: 0, end: 0 }]
             };
-            for piece in pieces.into_iter().filter(|it| it.len() > 0) {
+            let is_readable = |it: &Span| it.len() > 0 && self.view.bytes(*it).is_ascii();
+            for piece in pieces.into_iter().filter(is_readable) {
                 let strength = self.know.words.at(self.view, piece);
                 if best.is_none_or(|(old, _)| strength > old) {
                     best = Some((strength, piece));

@@ -5,7 +5,7 @@ use super::{
     flight::{Boarded, Event, Landing, News},
     server::Server,
 };
-use crate::dns::{Answer, Rcode};
+use crate::dns::Answer;
 use rand::{RngExt as _, seq::IteratorRandom as _};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -304,11 +304,7 @@ impl Journey {
     fn answer(&mut self, at: usize, answer: Answer, now: Instant) -> Option<Kept> {
         let until = now + SPARE_MAX;
         let kept = Kept { server: at, answer, until, case_lost: false };
-        let failed = matches!(
-            kept.answer.rcode(),
-            Rcode::SERVFAIL | Rcode::REFUSED | Rcode::NOTIMP | Rcode::FORMERR
-        );
-        if !failed && !kept.answer.is_referral() {
+        if kept.answer.speaks_of_the_name() && !kept.answer.is_referral() {
             return Some(kept);
         }
         self.legs[at].out = false;

@@ -182,13 +182,17 @@ async fn a_rejected_question_does_not_turn_edns_off() {
 
 #[tokio::test]
 async fn a_failure_of_one_server_is_not_the_last_word() {
-    let bad = Fake::start(|it| vec![Said::Now(rcode(&it.packet, 2))]).await;
-    let good = Fake::start(|it| vec![Said::After(30, address(&it.packet, 1))]).await;
-    let both = upstreams(&[bad.udp(), good.udp()]);
-    for _ in 0..20 {
-        let forwarded = both.forward(&ask("www.example")).await.unwrap();
-        assert_eq!((last(&forwarded), &*forwarded.server), (1, &*good.udp().to_string()));
+    // SERVFAIL, REFUSED, NOTAUTH.
+    for code in [2, 5, 9] {
+        let bad = Fake::start(move |it| vec![Said::Now(rcode(&it.packet, code))]).await;
+        let good = Fake::start(|it| vec![Said::After(30, address(&it.packet, 1))]).await;
+        let both = upstreams(&[bad.udp(), good.udp()]);
+        for _ in 0..20 {
+            let forwarded = both.forward(&ask("www.example")).await.unwrap();
+            assert_eq!((last(&forwarded), &*forwarded.server), (1, &*good.udp().to_string()));
+        }
     }
+    let bad = Fake::start(|it| vec![Said::Now(rcode(&it.packet, 2))]).await;
     let alone = upstreams(&[bad.udp()]);
     let forwarded = alone.forward(&ask("www.example")).await.unwrap();
     assert_eq!(forwarded.answer.rcode(), Rcode::SERVFAIL);
