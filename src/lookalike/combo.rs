@@ -4,6 +4,7 @@
 //! the brand must not be part of a longer word. A brand that is itself a common word needs a keyword beside it.
 
 use super::{
+    doppelganger,
     evidence::Feature,
     scan::{Place, Scan},
     view::Span,
@@ -22,7 +23,7 @@ pub(super) const fn feature(place: Place) -> Feature {
 ///
 /// Not within a longer word, and not where its letters arise from two words that meet. Seven letters and more count
 /// anywhere, six at an end of the token or among words, five among words with a keyword, four with nothing beside but such
-/// words and at an end.
+/// words and at an end; any in an address without its dots.
 pub(super) fn may_stand_inside(scan: &Scan<'_>, label: u32, token: Span, span: Span) -> bool {
     let view = scan.view;
     if view.foreign(span) > 0 {
@@ -44,7 +45,8 @@ pub(super) fn may_stand_inside(scan: &Scan<'_>, label: u32, token: Span, span: S
         6 => at_start || at_end || among_words,
         _ => true,
     };
-    counts && !scan.know.words.inside_word(view, view.labels()[view.label_of(span)], span)
+    (counts || doppelganger::is_address(scan, label, token, span))
+        && !scan.know.words.inside_word(view, view.labels()[view.label_of(span)], span)
 }
 
 /// Whether another token is a strong keyword.

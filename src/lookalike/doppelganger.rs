@@ -41,6 +41,17 @@ pub(super) fn is_glued_suffix(scan: &Scan<'_>, label: u32, token_end: usize, bra
     rest.len() == 0 || scan.know.words.segment(scan.view, rest).is_some_and(|it| it.strong > 0)
 }
 
+/// Whether a token is an address of a brand without its dots and nothing else: `wwwusps`, `wwwuspscom`, `uspscom`. A word may end
+/// in `com` by chance (`wisecom`), so that one needs `www`.
+pub(super) fn is_address(scan: &Scan<'_>, label: u32, token: Span, brand: Span) -> bool {
+    let known = scan.know.protected.label(label);
+    let glued = known.glued_suffix(scan.view.bytes(Span::new(brand.end(), token.end())));
+    let whole = brand.end() + glued.unwrap_or(0) == token.end();
+    let www = scan.view.bytes(Span::new(token.start(), brand.start())) == b"www";
+    let plain = brand.start() == token.start() && glued.is_some() && !known.flags.common;
+    whole && (www || plain)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::lookalike::tests::{finds, silent};
@@ -51,6 +62,9 @@ mod tests {
         finds("wwwpaypal.com", Technique::Doppelganger, "paypal.com");
         finds("wwwcoinbase.com", Technique::Doppelganger, "coinbase.com");
         finds("wwwnetflixcom.top", Technique::Embedding, "netflix.com");
+        finds("wwwusps.com.evil.top", Technique::Subdomain, "usps.com");
+        finds("uspscom-track.top", Technique::Embedding, "usps.com");
+        finds("wwwhsbc.com", Technique::Doppelganger, "hsbc.com");
         silent("www.paypal.com");
         silent("mailpoet.com");
     }
