@@ -263,29 +263,6 @@ impl Answer {
         matches!(self.rcode, Rcode::NOERROR | Rcode::NXDOMAIN | Rcode::YXDOMAIN)
     }
 
-    /// What a client is told: an upstream's other failures are SERVFAIL, since they speak of what we asked (FORMERR) or of who asked
-    /// (REFUSED), and carry no records.
-    pub fn for_client(self) -> Self {
-        if self.speaks_of_the_name()
-            || (self.rcode == Rcode::SERVFAIL && self.header().records() == 0)
-        {
-            return self;
-        }
-        let header = Header { answers: 0, authorities: 0, additionals: 0, ..self.header() };
-        let flags = flag::QR | flag::RA | Rcode::SERVFAIL.low();
-        let mut octets = self.head().to_vec();
-        octets[..HEADER_LEN].copy_from_slice(&Header { flags, ..header }.octets());
-        let end = octets.len();
-        let Some(made) = Self::made(octets, end, &[], Rcode::SERVFAIL, None) else { return self };
-        let text = format!("the upstream answered {}", self.rcode.name());
-        let own = (self.rcode != Rcode::SERVFAIL).then_some(Ede { code: Ede::OTHER, text: &text });
-        let mut made = made.with_ede_of(&self);
-        if self.ede.is_none() {
-            made.set_ede(own);
-        }
-        made
-    }
-
     /// Where its aliases lead, where it says nothing of that.
     pub fn loose_end(&self) -> Option<LooseEnd> {
         if self.rcode != Rcode::NOERROR || self.lifetime_secs.is_some() {

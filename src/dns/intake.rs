@@ -206,7 +206,9 @@ impl Walk {
                     message[entry.ttl_at()..][..4].fill(0);
                 }
                 self.ttl_min = self.ttl_min.min(entry.ttl);
-                self.spelled |= compress::is_spelled(message, entry.owner);
+                // Nearly every owner is a pointer.
+                self.spelled |=
+                    message[entry.owner] < 0xc0 && compress::is_spelled(message, entry.owner);
                 match section {
                     0 => self.positive |= entry.rtype == self.qtype || self.qtype == rtype::ANY,
                     1 if entry.rtype == rtype::SOA && self.soa.is_none() => self.soa = Some(entry),

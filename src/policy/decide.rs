@@ -17,10 +17,8 @@ struct Voice {
     mode: Mode,
     action: Action,
     findings: Vec<Finding>,
-    /// The list and line, for sources that have one.
-    rule: String,
-    /// The list, for sources that are one.
-    list: Option<u16>,
+    /// The entry, for sources that are lists.
+    entry: Option<list::Match>,
     /// Octets of the qname's suffix that matched; the whole name where the source judges whole names.
     matched_len: u8,
 }
@@ -65,8 +63,10 @@ pub fn decide(
         }
         if at == deciding {
             verdict.action = voice.action;
-            verdict.rule = voice.rule;
-            verdict.lists = lists(&held, voice.list);
+            if let Some(it) = voice.entry {
+                verdict.rule = format!("{}:{}", policy.rules.index.list(it).name, it.line);
+            }
+            verdict.lists = lists(&held, voice.entry.map(|it| it.list));
             verdict.matched_len = voice.matched_len;
             verdict.applied = match (enforced, voice.action) {
                 (Some(_), action) => action,
@@ -112,8 +112,7 @@ fn voices(
             mode: Mode::Enforce,
             action: group.class(Class::SimulatedPhishing),
             findings: vec![it.clone()],
-            rule: String::new(),
-            list: None,
+            entry: None,
             matched_len: 0,
         }));
     }
@@ -139,8 +138,7 @@ fn own_rule(policy: &Policy, name: &Name, host: &Host<'_>) -> Option<Voice> {
         mode: Mode::Enforce,
         action,
         findings: vec![finding],
-        rule: String::new(),
-        list: None,
+        entry: None,
         matched_len,
     })
 }
@@ -157,7 +155,6 @@ fn list_voice(
     let target = wire_text(found.suffix(name));
     let (verb, action) =
         if source == Source::Allow { ("allows", Action::Pass) } else { ("blocks", list.action) };
-    let rule = format!("{}:{}", list.name, found.line);
     let others = others(&policy.rules.index, found, held);
     let why = format!("list `{}` {verb} `{target}` (line {}){others}", list.name, found.line);
     let finding = entry(Technique::Entry, target, host, why);
@@ -166,8 +163,7 @@ fn list_voice(
         mode: list.mode,
         action,
         findings: vec![finding],
-        rule,
-        list: Some(found.list),
+        entry: Some(found),
         matched_len: found.octets,
     }
 }
@@ -228,8 +224,7 @@ fn lookalike(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voic
         mode: group.lookalike,
         action,
         findings: told,
-        rule: String::new(),
-        list: None,
+        entry: None,
         matched_len: 0,
     };
     (group.lookalike != Mode::Off && !findings.lookalike.is_empty()).then_some(voice)
@@ -249,8 +244,7 @@ fn new(group: &Group, findings: &Findings) -> Option<Voice> {
         mode: Mode::Monitor,
         action: Action::Log,
         findings: vec![finding],
-        rule: String::new(),
-        list: None,
+        entry: None,
         matched_len: 0,
     })
 }
@@ -264,8 +258,7 @@ fn platform(group: &Group, host: &Host<'_>, findings: &Findings) -> Option<Voice
         mode: group.platform,
         action,
         findings: vec![finding],
-        rule: String::new(),
-        list: None,
+        entry: None,
         matched_len: 0,
     })
 }

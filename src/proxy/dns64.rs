@@ -272,13 +272,13 @@ impl Proxy {
     /// The answer to a query for a name that is answered here, whose special suffix has `suffix_len` octets in wire form.
     pub(super) async fn special(
         self: &Arc<Self>,
-        ways: &Arc<Ways>,
+        (ways, received): (&Arc<Ways>, Instant),
         query: &Query<'_>,
         (kind, suffix_len): (Kind, u8),
     ) -> Answer {
         let own = match (kind, &ways.dns64) {
             (Kind::Reverse64, Some(dns64)) if query.qclass == class::IN => {
-                self.reverse(ways, query, dns64.prefix).await
+                self.reverse((ways, received), query, dns64.prefix).await
             }
             (Kind::Ipv4Only, Some(dns64)) if query.qclass == class::IN => {
                 ipv4_only(query, suffix_len, dns64.prefix)
@@ -295,7 +295,7 @@ impl Proxy {
     /// and below.
     async fn reverse(
         self: &Arc<Self>,
-        ways: &Arc<Ways>,
+        (ways, received): (&Arc<Ways>, Instant),
         query: &Query<'_>,
         prefix: Prefix64,
     ) -> Option<Answer> {
@@ -305,10 +305,9 @@ impl Proxy {
         Outgoing { cd: query.cd, ..Outgoing::plain(name, qtype, qclass) }.write(&mut packet);
         let asked = Query::parse(&packet).ok()?;
         let way = ways.find(&asked);
-        let now = tokio::time::Instant::now().into_std();
         let rest = match way.special {
             Some((kind, suffix_len)) => self.special.answer(&asked, kind, suffix_len).await,
-            None => match self.fetch(&asked, (ways, way.route, now), None).await {
+            None => match self.fetch(&asked, (ways, way.route, received), None).await {
                 Fetched::Entry(entry) => entry.answer.clone(),
                 Fetched::Slow | Fetched::Failed(_) => Answer::empty(&asked, Rcode::SERVFAIL),
             },

@@ -118,9 +118,7 @@ impl Fetch {
         let (proxy, now) = (&self.proxy, self.proxy.now());
         let outcome = match forwarded {
             Ok(mut it) => {
-                if !dnssec_ok {
-                    it.answer.strip_dnssec();
-                }
+                it.answer = for_clients(it.answer, ask);
                 Ok(proxy.fetched(&key, it, self.caching, now))
             }
             Err(error) => {
@@ -286,7 +284,6 @@ impl Proxy {
     /// Makes an entry of an answer, and remembers it where that is of use.
     fn fetched(&self, key: &Key<'_>, from: Forwarded, caching: Caching, now: Tick) -> Arc<Entry> {
         let Forwarded { mut answer, server } = from;
-        answer = answer.for_client();
         answer.clamp_ttls(caching.ttl_min_secs..=caching.ttl_max_secs);
         let lifetime = lifetime(&answer);
         let kept_for = lifetime.unwrap_or(Duration::ZERO);
@@ -338,6 +335,21 @@ fn asked(query: &Query<'_>, ways: &Ways) -> Ask {
         checking_disabled: query.cd,
         subnet: ways.subnet(query).map(Box::from),
     }
+}
+
+/// What clients are told of an upstream's answer: signatures where they asked for them, and no failure but SERVFAIL, without records,
+/// since the others speak of what we asked (FORMERR) or of us (REFUSED).
+fn for_clients(mut answer: Answer, ask: &Ask) -> Answer {
+    let is_bare = answer.rcode() == Rcode::SERVFAIL && answer.records().next().is_none();
+    if !is_bare && !answer.speaks_of_the_name() {
+        let own = format!("the upstream answered {}", answer.rcode().name());
+        let (code, text) = answer.ede().unwrap_or((Ede::OTHER, &own));
+        return Answer::failure(&ask.name, ask.qtype, ask.qclass, Ede { code, text });
+    }
+    if !ask.dnssec_ok {
+        answer.strip_dnssec();
+    }
+    answer
 }
 
 /// How long an answer may be kept; `None` for not at all.

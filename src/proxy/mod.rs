@@ -201,6 +201,20 @@ impl Proxy {
         now: Instant,
         out: &mut Vec<u8>,
     ) -> Now {
+        match self.respond_remembered(query, client, now, out) {
+            Now::Later => self.respond_here_now(query, client, now, out),
+            done => done,
+        }
+    }
+
+    #[inline]
+    fn respond_remembered(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now {
         let policy = self.policy.load();
         let id = policy::policy_of(&policy, client);
         let ways = self.router.load();
@@ -226,9 +240,9 @@ impl Proxy {
         })
     }
 
-    /// Answers what [`Proxy::respond_now`] left, where its answer is made here and nobody else is needed for it. Never waits.
+    /// Answers a query that nothing remembered answers, where its answer is made here and nobody else is needed for it.
     #[cold]
-    pub fn respond_here_now(
+    fn respond_here_now(
         &self,
         query: &Query<'_>,
         client: &Client,
@@ -315,7 +329,7 @@ impl Proxy {
             Begun::Asks(asks) => {
                 let ways = (&asks.ways, asks.route, received);
                 let fetched = self.fetch(query, ways, asks.stale.as_deref()).await;
-                self.finish(&asks, fetched, query, client, received, out);
+                self.finish(&asks, fetched, query, client, out);
                 true
             }
         }
@@ -407,14 +421,13 @@ impl Proxy {
         fetched: Fetched,
         query: &Query<'_>,
         client: &Client,
-        received: Instant,
         out: &mut Vec<u8>,
     ) {
-        let Asks { policy, id, judged, stale, .. } = asks;
+        let Asks { policy, id, judged, stale, received, .. } = asks;
         if let Fetched::Entry(entry) = &fetched {
             self.mark(entry, policy, *id, judged);
         }
-        let received = Received { query, client, at: received, tick: self.tick(received) };
+        let received = Received { query, client, at: *received, tick: self.tick(*received) };
         let exit = Exit { proxy: self, policy, received, verdict: &judged.verdict };
         exit.forwarded(fetched, stale.as_deref(), self.now(), out);
     }
@@ -435,7 +448,7 @@ impl Proxy {
         };
         let policy = self.policy.load_full();
         let now = self.tick(received);
-        let answer = self.special(&ways, query, special).await;
+        let answer = self.special((&ways, received), query, special).await;
         let entry = made_here(&key(query, way), answer, now);
         entry.set_slot(policy::policy_of(&policy, client).0, policy.generation, Slot::Clean);
         let received = Received { query, client, at: received, tick: now };

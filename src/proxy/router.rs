@@ -256,12 +256,7 @@ impl Router {
     /// Whom to ask about a name; `None` where nobody is to be asked.
     pub fn upstreams(&self, name: &Name) -> Option<Arc<Upstreams>> {
         let ways = self.ways.load();
-        let number = match ways.suffixes.find(name) {
-            Some((Target::Special(_), _)) => return None,
-            Some((Target::Set(number), _)) => number,
-            None => ways.default,
-        };
-        ways.set(number).map(Arc::clone)
+        ways.set(ways.route_of(name)?).map(Arc::clone)
     }
 
     /// The servers asked about names without a route, in the order given.

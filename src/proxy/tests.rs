@@ -75,10 +75,7 @@ impl Rig {
     fn ask_now(&self, packet: &[u8], now: Instant) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         let query = Query::parse(packet).unwrap();
-        let answered = match self.proxy.respond_now(&query, &client(), now, &mut out) {
-            Now::Later => self.proxy.respond_here_now(&query, &client(), now, &mut out),
-            answered => answered,
-        };
+        let answered = self.proxy.respond_now(&query, &client(), now, &mut out);
         (answered == Now::Answered).then_some(out)
     }
 

@@ -95,7 +95,7 @@ fn message(packet: Vec<u8>) -> Response<Full<Bytes>> {
     response
 }
 
-/// `max-age=SECS`, written from its end: formatting takes three times as long, and every response has one.
+/// `max-age=SECS`, written from its end, without the formatter, for every response has one.
 fn max_age(mut secs: u32) -> HeaderValue {
     let mut text = [0; MAX_AGE.len() + 10];
     let mut at = text.len();

@@ -71,21 +71,6 @@ impl Responder {
         }
     }
 
-    /// Answers what was left, where nobody else is needed for it.
-    fn respond_here_now(
-        &self,
-        query: &Query<'_>,
-        client: &Client,
-        now: Instant,
-        out: &mut Vec<u8>,
-    ) -> Now {
-        match self {
-            Self::Proxy(it) => it.respond_here_now(query, client, now, out),
-            #[cfg(test)]
-            Self::Script(_) => Now::Later,
-        }
-    }
-
     /// Records what the proxy did not get to see.
     fn record(
         &self,
@@ -260,17 +245,11 @@ impl Front {
             // By reference: a query is some 400 octets, which are not to be moved once more.
             match &read {
                 Err(rejected) => self.reject(*rejected, received.packet, client, out),
-                Ok(query) => {
-                    let mut done = self.responder.respond_now(query, client, now, out);
-                    if done == Now::Later {
-                        done = self.responder.respond_here_now(query, client, now, out);
-                    }
-                    match done {
-                        Now::Answered => Outcome::Answered,
-                        Now::Later => Outcome::Later,
-                        Now::Silent => self.silent(),
-                    }
-                }
+                Ok(query) => match self.responder.respond_now(query, client, now, out) {
+                    Now::Answered => Outcome::Answered,
+                    Now::Later => Outcome::Later,
+                    Now::Silent => self.silent(),
+                },
             }
         }));
         result.unwrap_or_else(|_| self.panicked(received.packet, client, out))
@@ -365,7 +344,7 @@ impl Front {
             self.renew_cookie(&mut read, client, received);
             match (&read, self.responder.proxy()) {
                 (Ok(query), Some(proxy)) => {
-                    proxy.finish(asks, fetched, query, client, received, out);
+                    proxy.finish(asks, fetched, query, client, out);
                     Outcome::Answered
                 }
                 // It was read before.

@@ -25,7 +25,8 @@ pub(crate) fn check(octets: &[u8]) {
     };
     let (records, ttls) = records_of(&answer);
     assert!(answer.addresses().count() + answer.targets().count() <= records.len());
-    // Where records are taken out, the names of the others are written in full: an owner, and two within an SOA's RDATA.
+    // Where records are taken out, names of the others may have to be written in full that were pointers: an owner whose first place
+    // is gone or out of reach, and two within RDATA of a type that is never compressed.
     let count = |at: usize| usize::from(u16::from_be_bytes([octets[at], octets[at + 1]]));
     let written = 3 * NAME_LEN_MAX * (count(6) + count(8) + count(10));
     let most = (3 * octets.len() + 300 + written).min(usize::from(u16::MAX) + 2 * octets.len());
