@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpStream, UdpSocket},
+    net::{TcpSocket, TcpStream, UdpSocket},
     task::JoinSet,
     time::timeout,
 };
@@ -283,8 +283,22 @@ fn trusting(places: &Places, protocol: &[u8]) -> ClientConfig {
     config
 }
 
+/// Where connections of an encrypted transport come from: each is a client of its own, so that all that come at once stay within what
+/// one client may have.
+fn source(protocol: &[u8]) -> SocketAddr {
+    let host = match protocol {
+        b"dot" => 2,
+        b"h2" => 3,
+        b"h3" => 4,
+        _ => 5,
+    };
+    SocketAddr::from(([127, 0, 0, host], 0))
+}
+
 async fn tls(places: &Places, to: SocketAddr, protocol: &[u8]) -> io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(to).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(source(protocol))?;
+    let stream = socket.connect(to).await?;
     stream.set_nodelay(true)?;
     let connector = TlsConnector::from(Arc::new(trusting(places, protocol)));
     connector.connect(ServerName::IpAddress(to.ip().into()), stream).await
@@ -296,7 +310,7 @@ async fn quic(
     protocol: &[u8],
 ) -> Result<(quinn::Connection, quinn::Endpoint), Box<dyn Error + Send + Sync>> {
     let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(trusting(places, protocol))?;
-    let endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let endpoint = quinn::Endpoint::client(source(protocol))?;
     let config = quinn::ClientConfig::new(Arc::new(crypto));
     let connection = endpoint.connect_with(config, to, "127.0.0.1")?.await?;
     Ok((connection, endpoint))
