@@ -88,6 +88,28 @@ pub fn decide(
     verdict
 }
 
+/// The verdict where an enforced rule or list has an answer of its own, whatever knowledge says of the name, which is not asked: its
+/// reasons are those of rules alone. `None` where only judging the name tells what is done. `now` is Unix time in seconds.
+pub fn decided_by_rules(
+    policy: &Policy,
+    id: PolicyId,
+    name: &Name,
+    now: u64,
+) -> Option<Verdict> {
+    let rules = &policy.rules;
+    if rules.own.find(name).is_none() && rules.index.find(name).block.is_none() {
+        return None;
+    }
+    let text = name.text();
+    let host = super::host(&policy.knowledge, &text, now);
+    // Simulated phishing comes before block lists.
+    let findings = Findings { platform: crate::platform::finding(&host), ..Findings::default() };
+    let verdict = decide(policy, id, name, &host, &findings);
+    let decides = verdict.reasons.first()?.source;
+    let is_ruled = matches!(decides, Source::Rule | Source::List);
+    (is_ruled && verdict.applied.changes_answer()).then_some(verdict)
+}
+
 /// Everyone who has something to say, in the order of precedence.
 fn voices(
     policy: &Policy,

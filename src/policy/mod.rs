@@ -9,7 +9,7 @@ mod newness;
 mod rules;
 mod silence;
 
-pub use decide::decide;
+pub use decide::{decide, decided_by_rules};
 pub use newness::is_random;
 pub use rules::{OwnRules, Rules};
 pub use silence::silence;

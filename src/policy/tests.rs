@@ -111,7 +111,15 @@ fn verdict(case: &Case) -> Verdict {
     findings.score = case.score;
     findings.lookalike = if case.score > 0 { vec![finding(case.technique)] } else { Vec::new() };
     newness::add(&policy.knowledge.engine, &host, NOW, &case.seen, &mut findings);
-    decide(&policy, PolicyId(0), &name, &host, &findings)
+    let verdict = decide(&policy, PolicyId(0), &name, &host, &findings);
+    let is_ruled = verdict.applied.changes_answer()
+        && matches!(verdict.reasons[0].source, Source::Rule | Source::List);
+    let told = |it: &Verdict| {
+        (it.action, it.applied, it.mode, it.rule.clone(), it.lists.clone(), it.why().to_owned())
+    };
+    let early = decided_by_rules(&policy, PolicyId(0), &name, NOW);
+    assert_eq!(early.as_ref().map(told), is_ruled.then(|| told(&verdict)), "{}", case.name);
+    verdict
 }
 
 /// Action, applied, and who says so, with `!` for what was overridden.

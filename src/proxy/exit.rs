@@ -24,6 +24,8 @@ pub(super) struct Exit<'a> {
     pub(super) policy: &'a Policy,
     pub(super) received: Received<'a>,
     pub(super) verdict: &'a Arc<Verdict>,
+    /// Whether the name is still to be judged: rules alone have decided, and its event waits for the reasons of all sources.
+    pub(super) is_unjudged: bool,
 }
 
 /// How an answer leaves, beside its octets.
@@ -35,7 +37,17 @@ struct Manner<'a> {
     cached: bool,
 }
 
-impl Exit<'_> {
+impl<'a> Exit<'a> {
+    /// The exit of a query that is judged, or is not to be.
+    pub(super) const fn new(
+        proxy: &'a Proxy,
+        policy: &'a Policy,
+        received: Received<'a>,
+        verdict: &'a Arc<Verdict>,
+    ) -> Self {
+        Self { proxy, policy, received, verdict, is_unjudged: false }
+    }
+
     /// Sends what came of a fetch, or a stale answer where nothing better came.
     pub(super) fn forwarded(
         &self,
@@ -160,11 +172,11 @@ impl Exit<'_> {
 
     fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Arc<Facts>, now: Tick, cached: bool) {
         self.policy.rules.count(self.verdict);
-        if !self.proxy.recorder.is_on() {
+        if !self.proxy.recorder.is_on() && !self.is_unjudged {
             return;
         }
         let Received { query, client, at, tick } = self.received;
-        self.proxy.recorder.record(Record {
+        let record = Record {
             received: at,
             duration: Duration::from_nanos(now.nanos_since(tick)),
             client: *client,
@@ -175,7 +187,12 @@ impl Exit<'_> {
             facts: facts(),
             cached,
             generation: u64::from(self.policy.generation),
-        });
+        };
+        if self.is_unjudged {
+            self.proxy.record_judged(record);
+        } else {
+            self.proxy.recorder.record(record);
+        }
     }
 }
 
@@ -194,7 +211,7 @@ impl Proxy {
         let policy = self.policy();
         let tick = self.tick(received);
         let received = Received { query, client, at: received, tick };
-        let exit = Exit { proxy: self, policy: &policy, received, verdict: &verdict };
+        let exit = Exit::new(self, &policy, received, &verdict);
         exit.record(rcode, Arc::default, tick, false);
     }
 }

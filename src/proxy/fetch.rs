@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// How long an upstream's SERVFAIL or refusal is kept (RFC 9520 section 3.2: between one second and five minutes).
@@ -55,7 +55,7 @@ impl From<&Outcome> for Fetched {
     }
 }
 
-/// The fetches in flight.
+/// The fetches in flight, and what else is under way.
 #[derive(Default)]
 pub(super) struct Fetches {
     waiting: Mutex<HashMap<Arc<[u8]>, Waiters>>,
@@ -70,10 +70,15 @@ struct Waiters {
 }
 
 impl Fetches {
-    /// Waits until no fetch is in flight.
+    /// Waits until nothing is under way.
     pub(super) async fn drained(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Starts what has to be done before the proxy is at rest.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static, on: &Handle) {
+        drop(self.tasks.spawn_on(task, on));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, Waiters>> {

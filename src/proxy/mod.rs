@@ -11,6 +11,7 @@ mod fetch;
 mod follow;
 mod made;
 mod router;
+mod ruled;
 mod rules;
 mod special;
 mod suffixes;
@@ -48,7 +49,7 @@ use std::{
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 /// How long a client waits before it gets a stale answer (RFC 8767 section 5, client response timer).
 const STALE_AFTER: Duration = Duration::from_millis(1_800);
@@ -131,6 +132,8 @@ pub struct Proxy {
     clean: Arc<Verdict>,
     /// What knowledge says of them.
     no_findings: Arc<Findings>,
+    /// Places for those whose names are judged after they have their answer.
+    unjudged: Arc<Semaphore>,
     /// Whether a forwarding loop has been reported.
     loop_told: AtomicBool,
     /// Whether a clock that cannot be right has been reported.
@@ -157,6 +160,7 @@ impl Proxy {
             metrics: parts.metrics,
             clock: parts.clock,
             clean: Arc::new(Verdict::PASS),
+            unjudged: Arc::new(Semaphore::new(ruled::UNJUDGED_MAX)),
             loop_told: AtomicBool::new(false),
             clock_told: AtomicBool::new(false),
             no_findings: Arc::new(Findings { valid_until: u64::MAX, ..Findings::default() }),
@@ -221,7 +225,7 @@ impl Proxy {
         let way = ways.find(query);
         let received = Received { query, client, at: now, tick: self.tick(now) };
         if let Some(ede) = rules::refusal(query, way) {
-            Exit { proxy: self, policy: &policy, received, verdict: &self.clean }.refused(ede, out);
+            Exit::new(self, &policy, received, &self.clean).refused(ede, out);
             return Now::Answered;
         }
         if ways.subnet(query).is_some() && way.special.is_none() {
@@ -249,9 +253,12 @@ impl Proxy {
         now: Instant,
         out: &mut Vec<u8>,
     ) -> Now {
-        let special = self.router.load().find(query).special;
-        let is_here = special.is_some_and(|it| it.0 != Kind::Reverse64);
-        let Some(proxy) = self.me.upgrade().filter(|_| is_here) else { return Now::Later };
+        let Some(special) = self.router.load().find(query).special else {
+            return self.respond_by_rules(query, client, now, out);
+        };
+        let Some(proxy) = self.me.upgrade().filter(|_| special.0 != Kind::Reverse64) else {
+            return Now::Later;
+        };
         let answering = pin!(proxy.respond_here(query, client, now, out));
         // What stands in memory is there at the first look.
         match answering.poll(&mut Context::from_waker(Waker::noop())) {
@@ -290,7 +297,7 @@ impl Proxy {
             Slot::Empty => {
                 match entry.filter(|it| it.is_clean_under(policy.knowledge.generation)) {
                     Some(entry) => {
-                        let judged = self.judged(policy, id, query, now, true, &Seen::UNKNOWN);
+                        let judged = self.judged(policy, id, &query.name, now, true, &Seen::UNKNOWN);
                         self.mark(entry, policy, id, &judged);
                         held = judged.verdict;
                         &held
@@ -304,7 +311,7 @@ impl Proxy {
         {
             memory.shortener(client.address.ip(), self.unix(now));
         }
-        let exit = Exit { proxy: self, policy, received, verdict };
+        let exit = Exit::new(self, policy, received, verdict);
         if verdict.applied.changes_answer() {
             let made = if exit.made(now, out) { Now::Answered } else { Now::Silent };
             return (made, None);
@@ -347,7 +354,7 @@ impl Proxy {
         let id = policy::policy_of(&policy, client);
         let now = self.tick(received);
         let received = Received { query, client, at: received, tick: now };
-        let unjudged = Exit { proxy: self, policy: &policy, received, verdict: &self.clean };
+        let unjudged = Exit::new(self, &policy, received, &self.clean);
         if self.router.is_own(client) {
             self.report_loop(client);
             unjudged.failed(Ede { code: Ede::OTHER, text: "forwarding loop" }, now, out);
@@ -366,8 +373,8 @@ impl Proxy {
         let held = self.answers.get(&key).filter(|_| ways.subnet(query).is_none());
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
-        let seen = self.meet(&policy, query, client, now);
-        let judged = self.judged(&policy, id, query, now, known_clean, &seen);
+        let seen = self.meet(&policy, &query.name, client, now);
+        let judged = self.judged(&policy, id, &query.name, now, known_clean, &seen);
         let exit = Exit { verdict: &judged.verdict, ..unjudged };
         if judged.verdict.applied.changes_answer() {
             return if exit.made(now, out) { Begun::Answered } else { Begun::Silent };
@@ -428,7 +435,7 @@ impl Proxy {
             self.mark(entry, policy, *id, judged);
         }
         let received = Received { query, client, at: *received, tick: self.tick(*received) };
-        let exit = Exit { proxy: self, policy, received, verdict: &judged.verdict };
+        let exit = Exit::new(self, policy, received, &judged.verdict);
         exit.forwarded(fetched, stale.as_deref(), self.now(), out);
     }
 
@@ -452,7 +459,7 @@ impl Proxy {
         let entry = made_here(&key(query, way), answer, now);
         entry.set_slot(policy::policy_of(&policy, client).0, policy.generation, Slot::Clean);
         let received = Received { query, client, at: received, tick: now };
-        let exit = Exit { proxy: self, policy: &policy, received, verdict: &self.clean };
+        let exit = Exit::new(self, &policy, received, &self.clean);
         exit.remembered(&entry, now, out);
         if entry.is_fresh(now) {
             self.answers.insert(entry);
@@ -472,9 +479,9 @@ impl Proxy {
     }
 
     /// What is remembered of a name on this network; from now on it is.
-    fn meet(&self, policy: &Policy, query: &Query<'_>, client: &Client, now: Tick) -> Seen {
+    fn meet(&self, policy: &Policy, name: &Name, client: &Client, now: Tick) -> Seen {
         let Some(memory) = &self.seen else { return Seen::UNKNOWN };
-        let (text, unix) = (query.name.text(), self.unix(now));
+        let (text, unix) = (name.text(), self.unix(now));
         let host = policy::host(&policy.knowledge, &text, unix);
         memory.meet(&policy.knowledge.engine, &host, client.address.ip(), unix)
     }
@@ -486,13 +493,12 @@ impl Proxy {
         &self,
         policy: &Policy,
         id: PolicyId,
-        query: &Query<'_>,
+        name: &Name,
         now: Tick,
         known_clean: bool,
         seen: &Seen,
     ) -> Judged {
         let unix = self.unix(now);
-        let name = &query.name;
         if let Some(verdict) = self.verdicts.verdict(name, id.0, policy.generation, unix) {
             return Judged { verdict, clean: known_clean };
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     dns::{Transport, class},
-    list::Index,
+    list::{Index, Kind, List},
     lookalike,
     platform::{Allow, Platforms},
     policy::{Group, Knowledge, OwnRules, Rules, Sinkhole},
@@ -217,6 +217,47 @@ async fn queries_are_refused_by_rule_and_never_forwarded() {
     assert_eq!(rcode(&rig.ask(&norecurse(query("www.example")), now()).await), 5);
     rig.hear().await;
     assert_eq!(rig.more(), 0);
+}
+
+#[tokio::test]
+async fn rules_and_lists_decide_at_once_the_first_time_too() {
+    let mut rig =
+        Rig::start(Caching::default(), |packet| Some(reply(packet, 0, Some(60), 7))).await;
+    let list = |name: &str, kind, action, mode| List { name: name.to_owned(), kind, action, mode };
+    let lists = [
+        (list("bad", Kind::Block, Action::Nxdomain, Mode::Enforce), "listed.example"),
+        (list("watched", Kind::Block, Action::Nxdomain, Mode::Monitor), "watched.example"),
+        (list("good", Kind::Allow, Action::Pass, Mode::Enforce), "good.listed.example"),
+    ];
+    let described = lists.clone().map(|it| it.0);
+    let (index, _) = Index::build(&described, |at| Ok(lists[at].1.as_bytes())).unwrap();
+    let own = OwnRules::new([
+        (Name::parse("ruled.example").unwrap(), Action::Refused),
+        (Name::parse("silent.example").unwrap(), Action::Drop),
+    ]);
+    let rules = Arc::new(Rules::new(index, own, Allow::default(), &Metrics::new()));
+    rig.proxy.set_policy(Arc::new(Policy { rules, ..policy() }));
+    for (name, expected) in [
+        ("listed.example", Some(3)),
+        ("a.listed.example", Some(3)),
+        ("ruled.example", Some(5)),
+        ("b.ruled.example", Some(5)),
+        ("watched.example", None),
+        ("good.listed.example", None),
+        ("www.example", None),
+    ] {
+        let response = rig.ask_now(&query(name), now());
+        assert_eq!(response.as_deref().map(rcode), expected, "{name}");
+    }
+    let (mut out, packet) = (Vec::new(), query("silent.example"));
+    let silent = Query::parse(&packet).unwrap();
+    assert_eq!(rig.proxy.respond_now(&silent, &client(), now(), &mut out), Now::Silent);
+    // The name is judged behind the answer, so that the next one finds its verdict.
+    rig.proxy.drained().await;
+    let name = Name::parse("a.listed.example").unwrap();
+    let verdict = rig.proxy.verdicts.verdict(&name, 0, 1, 1_800_000_000).unwrap();
+    assert_eq!((verdict.applied, verdict.rule.as_str()), (Action::Nxdomain, "bad:1"));
+    assert_eq!((rig.more(), rig.proxy.unjudged.available_permits()), (0, ruled::UNJUDGED_MAX));
 }
 
 #[tokio::test]

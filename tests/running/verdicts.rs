@@ -102,7 +102,7 @@ fn tenants_are_logged_and_allowed() {
 fn with_lists(knot: &Knot, more: &str) -> Squint {
     let data = Data::new();
     data.write("hosts.txt", "# a comment\n127.0.0.1 localhost\n0.0.0.0 hosts-listed.example\n");
-    data.write("plain.txt", "listed.example\n");
+    data.write("plain.txt", "listed.example\npaypal-login.top\n");
     data.write("nodata.txt", "nodata.example\n");
     data.write("refused.txt", "refused.example\n");
     data.write("drop.txt", "drop.example\n");
@@ -152,6 +152,7 @@ fn lists_are_obeyed() {
     for name in ["notlisted.example", "rnicrosoft.com"] {
         assert_eq!(squint.ask(name, "A").data(), ["192.0.2.99"], "{name}");
     }
+    assert_eq!(squint.ask("paypal-login.top", "A").status, "NXDOMAIN");
     let (_, events) = squint.stop();
     let find = |name: &str| events.iter().find(|it| it["query"] == name).unwrap();
     let event = find("a.b.listed.example");
@@ -161,6 +162,11 @@ fn lists_are_obeyed() {
         "{event}"
     );
     assert_eq!(event["reasons"][0]["source"], "list");
+    // The list decides at once, and what else there is to say of the name stands in its event all the same.
+    let event = find("paypal-login.top");
+    let told = |at: usize| (&event["reasons"][at]["source"], &event["reasons"][at]["overridden"]);
+    assert_eq!(told(0), (&"list".into(), &false.into()), "{event}");
+    assert_eq!(told(1), (&"lookalike".into(), &true.into()), "{event}");
     let event = find("rnicrosoft.com");
     assert_eq!(
         (&event["applied"], &event["rule"]),

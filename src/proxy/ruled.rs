@@ -1,0 +1,70 @@
+//! Names that rules and lists decide about are answered at once; what else is to be said of them is found out afterwards.
+
+use super::{Now, Proxy, Received, exit::Exit};
+use crate::{
+    dns::{Client, Query},
+    event::Record,
+    policy,
+    verdict::Verdict,
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+/// How many queries at once may have their answer while their names are not judged yet. Events beyond have the reasons of rules alone.
+pub(super) const UNJUDGED_MAX: usize = 1024;
+
+impl Proxy {
+    /// Answers a query for a name never asked before, where an enforced rule or list has the answer.
+    pub(super) fn respond_by_rules(
+        &self,
+        query: &Query<'_>,
+        client: &Client,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now {
+        let policy = self.policy.load();
+        let id = policy::policy_of(&policy, client);
+        let tick = self.tick(now);
+        let unix = self.unix(tick);
+        let Some(verdict) = policy::decided_by_rules(&policy, id, &query.name, unix) else {
+            return Now::Later;
+        };
+        let (received, verdict) = (Received { query, client, at: now, tick }, Arc::new(verdict));
+        let exit = Exit { is_unjudged: true, ..Exit::new(self, &policy, received, &verdict) };
+        if exit.made(tick, out) { Now::Answered } else { Now::Silent }
+    }
+
+    /// Judges the name of a query that has its answer, and records it with the reasons of all sources. From then on the verdict is
+    /// remembered.
+    pub(super) fn record_judged(&self, mut record: Record) {
+        let place = Arc::clone(&self.unjudged).try_acquire_owned();
+        let (Ok(place), Some(proxy)) = (place, self.me.upgrade()) else {
+            return self.recorder.record(record);
+        };
+        let judging = async move {
+            // A panic is a bug of ours; it costs the reasons, never the event.
+            match catch_unwind(AssertUnwindSafe(|| proxy.whole_verdict(&record))) {
+                Ok(verdict) => record.verdict = verdict.unwrap_or(record.verdict),
+                Err(_) => proxy.metrics.here().panics.bump(),
+            }
+            proxy.recorder.record(record);
+            drop(place);
+        };
+        self.fetches.spawn(judging, &self.runtime);
+    }
+
+    /// The verdict on a record's name by all sources; `None` where another policy is in force by now.
+    fn whole_verdict(&self, record: &Record) -> Option<Arc<Verdict>> {
+        let policy = self.policy();
+        if u64::from(policy.generation) != record.generation {
+            return None;
+        }
+        let id = policy::policy_of(&policy, &record.client);
+        let now = self.tick(record.received);
+        let seen = self.meet(&policy, &record.name, &record.client, now);
+        Some(self.judged(&policy, id, &record.name, now, false, &seen).verdict)
+    }
+}
