@@ -7,7 +7,7 @@ use crate::verdict::Technique;
 
 use super::{
     evidence::{Detail, Evidence, Feature, Features},
-    hash::{Prefixes, concat},
+    hash::{GAPS_MAX, Prefixes},
     scan::{Place, Scan},
     view::Span,
 };
@@ -18,7 +18,7 @@ const TWO_MIN: usize = 9;
 /// Letters of a label that no honest word comes within two slips of by chance.
 const LONG_MIN: usize = 13;
 /// Longest text that is looked at.
-const FAR_MAX: usize = 24;
+const FAR_MAX: usize = GAPS_MAX;
 
 /// The keys of a folded label: its hash with up to two letters left out.
 pub(super) fn keys(folded: &[u8], id: u32, out: &mut Vec<(u64, u32)>) {
@@ -45,16 +45,15 @@ fn each_key(
         return;
     }
     // Who imitates keeps the first letter.
-    for first in start + 1..end {
-        if !use_key(hashes.without(start, first, end)) {
+    if !hashes.each_without(start, end).skip(1).all(&mut use_key) || !two {
+        return;
+    }
+    let parts = hashes.without_two(start, end);
+    for first in 1..end - start {
+        let part = parts.first[first];
+        let seconds = &parts.second[first + 1..end - start];
+        if !seconds.iter().all(|it| use_key(part.wrapping_add(*it))) {
             return;
-        }
-        let left = hashes.of(start, first);
-        for second in first + 1..if two { end } else { start } {
-            let middle = concat(left, hashes.of(first + 1, second), second - first - 1);
-            if !use_key(concat(middle, hashes.of(second + 1, end), end - second - 1)) {
-                return;
-            }
         }
     }
 }
@@ -64,7 +63,9 @@ pub(super) fn find(scan: &Scan<'_>, span: Span) -> Option<Evidence> {
     let view = scan.view;
     let (start, end) = (view.folded_at(span.start())?, view.folded_at(span.end())?);
     let text = &view.folded()[start..end];
-    if !(ONE_MIN - 1..=FAR_MAX).contains(&text.len()) {
+    let may_meet = (ONE_MIN - 1..=FAR_MAX).contains(&text.len())
+        && scan.know.protected.may_be_far(text[0], text.len());
+    if !may_meet {
         return None;
     }
     let mut best: Option<(usize, u32)> = None;

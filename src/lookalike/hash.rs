@@ -76,20 +76,58 @@ impl Prefixes {
         self.hashes[end].wrapping_sub(self.hashes[start].wrapping_mul(POWERS[end - start]))
     }
 
-    /// The hash of `text[start..end]` without the byte at `gap`.
+    /// The hashes of `text[start..end]` without the byte at each place in turn.
+    ///
+    /// What stands before the gap counts one power less than in the whole, so that two multiplications make each.
     #[inline]
-    pub(super) fn without(&self, start: usize, gap: usize, end: usize) -> u64 {
-        concat(self.of(start, gap), self.of(gap + 1, end), end - gap - 1)
+    pub(super) fn each_without(&self, start: usize, end: usize) -> impl Iterator<Item = u64> {
+        let hashes = &self.hashes[start..=end];
+        let (before, whole) = (hashes[0], hashes[end - start]);
+        let powers = POWERS[..end - start].iter();
+        hashes.windows(2).zip(powers.clone()).zip(powers.rev()).map(move |((pair, &head), &tail)| {
+            let left = pair[0].wrapping_sub(before.wrapping_mul(head));
+            left.wrapping_sub(pair[1]).wrapping_mul(tail).wrapping_add(whole)
+        })
+    }
+
+    /// What makes up the hashes of `text[start..end]` without two bytes: one part for every place of the first gap and one for every
+    /// place of the second, whose sum is the hash.
+    #[inline]
+    pub(super) fn without_two(&self, start: usize, end: usize) -> GapParts {
+        let len = (end - start).min(GAPS_MAX);
+        let hashes = &self.hashes[start..=start + len];
+        let (before, whole) = (hashes[0], hashes[len]);
+        let mut parts = GapParts { first: [0; GAPS_MAX], second: [0; GAPS_MAX] };
+        for (at, pair) in hashes.windows(2).enumerate() {
+            let left = pair[0].wrapping_sub(before.wrapping_mul(POWERS[at]));
+            let tail = POWERS[(len - at).saturating_sub(2)];
+            parts.first[at] = left.wrapping_sub(pair[1]).wrapping_mul(tail);
+            let gap = pair[0].wrapping_sub(pair[1]);
+            parts.second[at] = gap.wrapping_mul(POWERS[len - at - 1]).wrapping_add(whole);
+        }
+        parts
     }
 }
 
+/// Longest text of which two bytes are left out.
+pub(super) const GAPS_MAX: usize = 24;
+
+/// See [`Prefixes::without_two`].
+pub(super) struct GapParts {
+    pub(super) first: [u64; GAPS_MAX],
+    pub(super) second: [u64; GAPS_MAX],
+}
+
 /// A multi-map from hashes to small numbers, behind a bit filter that turns most absent keys away with one load.
+///
+/// Both are as long as they have to be and no longer: what fits into the processor's caches is what makes a look-up fast.
 pub(super) struct Table {
     filter: Box<[u64]>,
-    filter_shift: u32,
     slots: Box<[Slot]>,
-    slot_shift: u32,
 }
+
+/// Bits of the filter for each entry: one absent key in sixteen passes.
+const FILTER_BITS: usize = 16;
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -104,21 +142,18 @@ impl Table {
         entries.sort_unstable();
         entries.dedup();
         let len = entries.len();
-        let slot_bits = (len * 2).next_power_of_two().trailing_zeros().max(1);
-        let filter_bits = (len * 16).next_power_of_two().trailing_zeros().clamp(6, 27);
         let mut table = Self {
-            filter: vec![0; 1 << (filter_bits - 6)].into(),
-            filter_shift: 64 - filter_bits,
-            slots: vec![Slot { tag: 0, value: 0 }; 1 << slot_bits].into(),
-            slot_shift: 64 - slot_bits,
+            filter: vec![0; (len * FILTER_BITS).div_ceil(64).max(1)].into(),
+            // A quarter stays empty, so that chains are short.
+            slots: vec![Slot { tag: 0, value: 0 }; len + len / 3 + 1].into(),
         };
         for (hash, value) in entries {
             let mixed = mix(hash);
-            let bit = mixed >> table.filter_shift;
-            table.filter[index(bit >> 6)] |= 1 << (bit & 63);
-            let mut at = index(mixed >> table.slot_shift);
+            let (word, bit) = table.bit(mixed);
+            table.filter[word] |= bit;
+            let mut at = scale(mixed, table.slots.len());
             while table.slots[at].value != 0 {
-                at = (at + 1) & (table.slots.len() - 1);
+                at = table.after(at);
             }
             table.slots[at] = Slot { tag: tag(mixed), value: value + 1 };
         }
@@ -129,16 +164,33 @@ impl Table {
     #[inline]
     pub(super) fn find(&self, hash: u64) -> Values<'_> {
         let mixed = mix(hash);
-        let bit = mixed >> self.filter_shift;
-        let may = self.filter[index(bit >> 6)] >> (bit & 63) & 1 == 1;
-        let slots: &[Slot] = if may { &self.slots } else { &[] };
-        Values { slots, at: index(mixed >> self.slot_shift), tag: tag(mixed) }
+        let (word, bit) = self.bit(mixed);
+        let table = (self.filter[word] & bit != 0).then_some(self);
+        Values { table, at: scale(mixed, self.slots.len()), tag: tag(mixed) }
     }
+
+    /// The word of the filter and the bit in it.
+    #[inline]
+    fn bit(&self, mixed: u64) -> (usize, u64) {
+        (scale(mixed, self.filter.len()), 1 << (mixed >> 8 & 63))
+    }
+
+    /// The place behind a place.
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+}
+
+/// A place among `len` ones, by the high bits of a hash.
+#[inline]
+fn scale(mixed: u64, len: usize) -> usize {
+    ((u128::from(mixed) * len as u128) >> 64) as usize
 }
 
 /// The values of one key, see [`Table::find`].
 pub(super) struct Values<'a> {
-    slots: &'a [Slot],
+    table: Option<&'a Table>,
     at: usize,
     tag: u32,
 }
@@ -148,15 +200,13 @@ impl Iterator for Values<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<u32> {
-        if self.slots.is_empty() {
-            return None;
-        }
+        let table = self.table?;
         loop {
-            let slot = self.slots[self.at];
+            let slot = table.slots[self.at];
             if slot.value == 0 {
                 return None;
             }
-            self.at = (self.at + 1) & (self.slots.len() - 1);
+            self.at = table.after(self.at);
             if slot.tag == self.tag {
                 return Some(slot.value - 1);
             }
@@ -230,7 +280,13 @@ mod tests {
         prefixes.fill(b"paypal.login");
         assert_eq!(prefixes.of(0, 6), hash(b"paypal"));
         assert_eq!(prefixes.of(7, 12), hash(b"login"));
-        assert_eq!(prefixes.without(0, 2, 6), hash(b"papal"));
+        let shorter: Vec<u64> = prefixes.each_without(7, 12).collect();
+        let expected = ["ogin", "lgin", "loin", "logn", "logi"].map(|it| hash(it.as_bytes()));
+        assert_eq!(shorter, expected);
+        let parts = prefixes.without_two(7, 12);
+        assert_eq!(parts.first[0].wrapping_add(parts.second[1]), hash(b"gin"));
+        assert_eq!(parts.first[1].wrapping_add(parts.second[4]), hash(b"lgi"));
+        assert_eq!(parts.first[3].wrapping_add(parts.second[4]), hash(b"log"));
         assert_eq!(concat(hash(b"pay"), hash(b"pal"), 3), hash(b"paypal"));
     }
 

@@ -120,6 +120,10 @@ pub(super) struct Protected {
     folds: Table,
     deletions: Table,
     far: Table,
+    /// A bit for each length of a label for which slips are looked for.
+    slip_lens: u64,
+    /// The same for two slips and by the first letter.
+    far_lens: Box<[u64; 256]>,
     joined: Table,
     starts: Starts,
     fold_starts: Starts,
@@ -205,6 +209,18 @@ impl Protected {
         self.far.find(hash)
     }
 
+    /// Whether a text of this length may be one slip away from a label.
+    #[inline]
+    pub(super) const fn may_slip(&self, len: usize) -> bool {
+        self.slip_lens & near_lens(len, 1) != 0
+    }
+
+    /// Whether a folded text of this first letter and length may be two slips away from a label that begins alike.
+    #[inline]
+    pub(super) fn may_be_far(&self, first: u8, len: usize) -> bool {
+        self.far_lens[usize::from(first)] & near_lens(len, 2) != 0
+    }
+
     /// The official domain that is exactly `text`, every separator a dot.
     pub(super) fn joined(&self, hash: u64, text: &[u8]) -> Option<u32> {
         self.joined.find(hash).find(|&it| self.domains[it as usize].text.as_bytes() == text)
@@ -242,6 +258,12 @@ impl Protected {
     pub(super) const fn count(&self) -> usize {
         self.count
     }
+}
+
+/// A bit for each length that is at most so far from `len`.
+const fn near_lens(len: usize, far: usize) -> u64 {
+    let (width, low) = (2 * far + 1, len.saturating_sub(far));
+    if low > 63 { 0 } else { ((1 << width) - 1) << low }
 }
 
 /// Collects labels and domains, then indexes them.
@@ -429,7 +451,7 @@ impl<'a> Builder<'a> {
     /// Builds the indexes.
     pub(super) fn build(self) -> Protected {
         let (mut exact, mut folds, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
-        let mut far = Vec::new();
+        let (mut far, mut slip_lens, mut far_lens) = (Vec::new(), 0_u64, Box::new([0_u64; 256]));
         let few = self.labels.iter().filter(|it| it.own).count() <= FAR_OWN_MAX;
         for (id, (label, folded)) in
             (0..).zip(self.labels.iter().map(|it| (it, it.folded.as_bytes())))
@@ -449,7 +471,10 @@ impl<'a> Builder<'a> {
             if label.typos && near {
                 if few || !label.own {
                     super::far_slip::keys(folded, id, &mut far);
+                    let first = usize::from(folded.first().copied().unwrap_or_default());
+                    far_lens[first] |= near_lens(folded.len(), 0);
                 }
+                slip_lens |= near_lens(text.len(), 0);
                 deletions.push((hash(text), id));
                 for gap in 0..text.len() {
                     let left = hash(&text[..gap]);
@@ -471,6 +496,8 @@ impl<'a> Builder<'a> {
             folds: Table::new(folds),
             deletions: Table::new(deletions),
             far: Table::new(far),
+            slip_lens,
+            far_lens,
             joined: Table::new(joined.collect()),
             starts: Starts::new(plain.clone().map(|it| it.text.as_bytes())),
             fold_starts: Starts::new(plain.map(|it| it.folded.as_bytes())),

@@ -194,24 +194,11 @@ impl Scan<'_> {
         if !(SLIP_MIN..=SLIP_MAX).contains(&span.len()) {
             return false;
         }
-        let text = self.view.bytes(span);
-        let hashes = &self.view.hashes;
-        let whole = std::iter::once(self.view.hash(span));
-        let gaps =
-            (span.start()..span.end()).map(|gap| hashes.without(span.start(), gap, span.end()));
-        for hash in whole.chain(gaps) {
-            for id in self.know.protected.deletions(hash) {
-                let label = self.know.protected.label(id);
-                if is_run && !hyphen::is_near(self, span, label) {
-                    continue;
-                }
-                let Some(slip) = typo::slip(text, label.text.as_bytes()) else { continue };
-                if let Some((technique, features)) = typo::judge(self, slip, id, span) {
-                    let detail = Detail::Slip(slip);
-                    found.push(Evidence { technique, label: id, span, detail, features, score: 0 });
-                    return true;
-                }
-            }
+        if self.know.protected.may_slip(span.len())
+            && let Some(evidence) = self.slipped_once(span, is_run)
+        {
+            found.push(evidence);
+            return true;
         }
         let far = far_slip::find(self, span);
         match far.filter(|it| !is_run || hyphen::is_near(self, span, self.label(it))) {
@@ -221,6 +208,24 @@ impl Scan<'_> {
             }
             None => false,
         }
+    }
+
+    /// One letter left out, put in, put in place of another, or two of them swapped.
+    fn slipped_once(&self, span: Span, is_run: bool) -> Option<Evidence> {
+        let judge = |hash: u64| {
+            self.know.protected.deletions(hash).find_map(|id| {
+                let label = self.know.protected.label(id);
+                if is_run && !hyphen::is_near(self, span, label) {
+                    return None;
+                }
+                let slip = typo::slip(self.view.bytes(span), label.text.as_bytes())?;
+                let (technique, features) = typo::judge(self, slip, id, span)?;
+                let detail = Detail::Slip(slip);
+                Some(Evidence { technique, label: id, span, detail, features, score: 0 })
+            })
+        };
+        let mut gaps = self.view.hashes.each_without(span.start(), span.end());
+        judge(self.view.hash(span)).or_else(|| gaps.find_map(judge))
     }
 
     /// Looks for labels inside tokens; of labels that begin at one place the longest counts.

@@ -212,7 +212,7 @@ impl View {
     }
 
     fn read(&mut self, own: &str, glyphs: &Glyphs, again: bool) {
-        for label in own.split('.') {
+        for label in own.as_bytes().split(|it| *it == b'.') {
             if self.label_count == PARTS_MAX || self.len + 2 * label.len() + 1 > TEXT_MAX {
                 break;
             }
@@ -220,10 +220,11 @@ impl View {
                 self.push(b'.', Kind::Plain);
             }
             let start = self.len;
-            self.has_idn |= label.starts_with("xn--");
-            match punycode::decode(label.as_bytes()) {
+            let is_idn = label.starts_with(b"xn--");
+            self.has_idn |= is_idn;
+            match is_idn.then(|| punycode::decode(label)).flatten() {
                 Some(decoded) => self.push_decoded(decoded.chars(), glyphs, again),
-                None => self.push_plain(label.as_bytes()),
+                None => self.push_plain(label),
             }
             self.labels[self.label_count] = Span::new(start, self.len);
             self.cut_tokens(start);

@@ -90,8 +90,7 @@ impl Words {
         if span.len() < MISSPELT_MIN || span.len() > WORD_MAX || self.at(view, span).is_some() {
             return None;
         }
-        let gaps = (span.start()..span.end())
-            .map(|gap| view.hashes.without(span.start(), gap, span.end()));
+        let gaps = view.hashes.each_without(span.start(), span.end());
         let ids = std::iter::once(view.hash(span)).chain(gaps).flat_map(|it| self.slips.find(it));
         let text = view.bytes(span);
         ids.map(|id| self.strong[id as usize]).find(|it| typo::slip(text, it.as_bytes()).is_some())
