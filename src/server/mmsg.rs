@@ -8,7 +8,8 @@ use super::{
     udp::{Datagram, PACKET_LEN_MAX, RESPONSE_LEN_USUAL, Response, Sent, Source},
 };
 use std::{
-    io, mem,
+    io,
+    mem::{self, MaybeUninit},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
     os::fd::AsRawFd as _,
     ptr, slice,
@@ -239,33 +240,33 @@ pub(super) fn send_all<'r>(
     let (mut sent, mut responses) = (Sent::default(), responses.peekable());
     while responses.peek().is_some() {
         let mut count = 0;
-        let mut names: [(Name, libc::socklen_t); BATCH] =
-            // SAFETY: made of integers, for which zero is valid: no address.
-            unsafe { mem::zeroed() };
-        let mut controls = [const { Control([0; CONTROL_LEN]) }; BATCH];
-        // SAFETY: all-zero is a valid vector and a valid header: nothing to send.
-        let (mut iovs, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
-            unsafe { (mem::zeroed(), mem::zeroed()) };
+        // Written as far as they are used: to clear all of them for a single response would cost more than to send it.
+        let mut names = [const { MaybeUninit::<Name>::uninit() }; BATCH];
+        let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
+        let mut iovs = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
         for (i, response) in responses.by_ref().take(BATCH).enumerate() {
             count = i + 1;
             let octets = &response.octets;
-            names[i] = name_of(response.peer);
-            iovs[i] =
+            let (name, name_len) = name_of(response.peer);
+            let iov =
                 libc::iovec { iov_base: octets.as_ptr().cast_mut().cast(), iov_len: octets.len() };
-            let header = &mut headers[i].msg_hdr;
-            header.msg_name = (&raw mut names[i].0).cast();
-            header.msg_namelen = names[i].1;
-            header.msg_iov = &raw mut iovs[i];
-            header.msg_iovlen = 1;
+            // SAFETY: all-zero is a valid header: nothing to send.
+            let header = headers[i].write(unsafe { mem::zeroed() });
+            header.msg_hdr.msg_name = ptr::from_mut(names[i].write(name)).cast();
+            header.msg_hdr.msg_namelen = name_len;
+            header.msg_hdr.msg_iov = iovs[i].write(iov);
+            header.msg_hdr.msg_iovlen = 1;
             if let Some(source) = response.source {
-                header.msg_control = (&raw mut controls[i]).cast();
-                header.msg_controllen = CONTROL_LEN as _;
+                let control = controls[i].write(Control([0; CONTROL_LEN]));
+                header.msg_hdr.msg_control = ptr::from_mut(control).cast();
+                header.msg_hdr.msg_controllen = CONTROL_LEN as _;
                 // SAFETY: the header has a zeroed control buffer with room for either kind.
-                unsafe { write_source(header, source) };
+                unsafe { write_source(&raw mut header.msg_hdr, source) };
             }
         }
-        // SAFETY: all that the headers point at outlives the call.
-        let more = unsafe { transmit(socket, headers.as_mut_ptr(), count, true) };
+        // SAFETY: the first `count` headers are written, and all that they point at outlives the call.
+        let more = unsafe { transmit(socket, headers.as_mut_ptr().cast(), count, true) };
         sent.taken += more.taken;
         sent.failed += more.failed;
         if more.taken + more.failed < count as u64 {
