@@ -157,12 +157,12 @@ impl Prefix64 {
     }
 
     /// The IPv6 address for an IPv4 one that may be reached through a NAT64; `None` for one that means nothing there: this host, this
-    /// link, groups, and behind the well-known prefix all that is not of the Internet (RFC 6052 section 3.1).
+    /// link, groups, and behind the well-known prefix all that is not of the Internet (RFC 6052 section 3.1), but for the addresses of
+    /// documentation, which the examples of RFC 6147 section 7 translate.
     fn translate(self, address: Ipv4Addr) -> Option<Ipv6Addr> {
         let [a, b, c, _] = address.octets();
         let nowhere = a == 0 || a >= 224 || address.is_loopback() || address.is_link_local();
         let apart = address.is_private()
-            || address.is_documentation()
             || (a == 100 && b & 0xc0 == 64)
             || (a == 198 && b & 0xfe == 18)
             || (a == 192 && b == 0 && c == 0);
@@ -389,9 +389,10 @@ mod tests {
                 check(prefix, nowhere, false);
             }
             check(prefix, "8.8.8.8", true);
+            check(prefix, "192.0.2.1", true);
         }
         for apart in
-            ["10.0.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "192.0.2.1", "192.0.0.8"]
+            ["10.0.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "192.0.0.8"]
         {
             check("64:ff9b::/96", apart, false);
             check("2001:db8:64::/96", apart, true);

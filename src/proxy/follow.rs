@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::time::timeout_at;
 
 /// How often one more name is asked for, for one query.
-const STEPS_MAX: usize = 8;
+const STEPS_MAX: usize = 11;
 
 impl Proxy {
     /// What came, with what is said of the names to which its aliases lead.

@@ -26,8 +26,8 @@ use std::{
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// Queries of one connection at once.
-const STREAMS_MAX: u32 = 64;
+/// Queries of one connection at once: no fewer than RFC 9113 section 6.5.2 advises.
+const STREAMS_MAX: u32 = 100;
 /// Octets of headers of one query.
 const HEADERS_LEN_MAX: u32 = 8 * 1024;
 /// Headers of one query over HTTP/1.1.

@@ -33,8 +33,8 @@ const HANDSHAKES_MAX: usize = 256;
 const HANDSHAKES_UNPROVEN_MAX: usize = 32;
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Queries of one connection at once.
-const STREAMS_MAX: u32 = 64;
+/// Queries of one connection at once: no fewer than RFC 9114 section 6.1 advises.
+const STREAMS_MAX: u32 = 100;
 /// Streams by which a client steers a connection of HTTP/3 (RFC 9114 section 6.2: three, and some of no meaning).
 const STEERING_MAX: u8 = 8;
 /// Octets that a client may send ahead, for one query and for all. More than nearly every query.

@@ -19,6 +19,9 @@ const SPARE_MAX: Duration = Duration::from_secs(1);
 /// again together, to be lost once more.
 const WAIT_MAX: Duration = Duration::from_millis(800);
 
+/// How often a server is sent a query over UDP before it counts as silent for this one (RFC 9520 section 3.1: three times at most).
+const COPIES_MAX: u8 = 3;
+
 /// After how long servers that could not be reached are asked once more.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -77,6 +80,8 @@ struct Leg {
     unreachable: bool,
     /// From which port it was asked last.
     port: Option<u16>,
+    /// How often the query was sent from there.
+    copies: u8,
 }
 
 impl Journey {
@@ -213,7 +218,7 @@ impl Journey {
         self.legs[at].out = sent.is_ok();
         self.legs[at].tried_plain |= !edns;
         match sent {
-            Ok(port) => self.legs[at].port = port,
+            Ok(port) => (self.legs[at].port, self.legs[at].copies) = (port, 1),
             Err(failure) => self.failed(at, failure),
         }
         self.legs[at].out
@@ -375,10 +380,14 @@ impl Journey {
                 server.missed();
             }
         }
-        if !self.ask_next(now) {
+        // The few copies of a query are sent far apart, so that one outage does not take them all.
+        let longer = if self.ask_next(now) {
+            2
+        } else {
             self.send_again();
-        }
-        self.wait = (self.wait * 2).min(WAIT_MAX);
+            4
+        };
+        self.wait = (self.wait * longer).min(WAIT_MAX);
         let jitter = rand::rng().random_range(0.75..1.25);
         let kept = [&self.doubtful, &self.spare].into_iter().flatten().map(|it| it.until);
         let next = kept.chain([now + self.wait.mul_f32(jitter)]).min();
@@ -387,12 +396,14 @@ impl Journey {
     }
 
     /// Sends the same query once more, from the same port with the same ID, so that no forger has more to aim at.
-    fn send_again(&self) {
-        for (leg, server) in self.legs.iter().zip(&*self.servers) {
+    fn send_again(&mut self) {
+        for (leg, server) in self.legs.iter_mut().zip(&*self.servers) {
             if let (Some(ports), Some(port)) = (&server.ports, leg.port)
                 && leg.out
+                && leg.copies < COPIES_MAX
                 && ports.send_again(&self.boarded.flight, port)
             {
+                leg.copies += 1;
                 self.boarded.shared.counters.resent.fetch_add(1, Relaxed);
             }
         }

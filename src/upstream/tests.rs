@@ -258,6 +258,15 @@ async fn a_lost_query_is_sent_again_from_the_same_port() {
 }
 
 #[tokio::test]
+async fn a_silent_server_is_sent_three_copies() {
+    let silent = Fake::start(|_| vec![]).await;
+    let upstreams = upstreams(&[silent.udp()]);
+    assert!(upstreams.forward(&ask("www.example")).await.is_err());
+    let counts = upstreams.counts();
+    assert_eq!((counts.queries_udp, counts.resent), (1, 2));
+}
+
+#[tokio::test]
 async fn a_dead_server_of_several_costs_nothing() {
     let silent = Fake::start(|_| vec![]).await;
     let closed = {
