@@ -7,7 +7,12 @@
 //!
 //! An entry without a current verdict slot is judged again from the bytes held, never fetched again.
 
-use super::{Entry, Key, near::Near, table::Table};
+use super::{
+    Entry, Key, Tick,
+    name_errors::{self, NameErrors},
+    near::Near,
+    table::Table,
+};
 use foldhash::fast::RandomState;
 use std::{
     cell::RefCell,
@@ -30,6 +35,7 @@ pub struct Answers {
     /// Sets this cache apart from others in the process.
     number: u64,
     shards: Box<[Mutex<Table>]>,
+    name_errors: NameErrors,
     keyed: RandomState,
 }
 
@@ -44,6 +50,7 @@ impl Answers {
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             shards: (0..shards).map(|_| Mutex::new(Table::new(each))).collect(),
+            name_errors: NameErrors::new(octets_max),
             keyed,
         }
     }
@@ -74,9 +81,24 @@ impl Answers {
         })
     }
 
+    /// What a name error that came for another type of the same name says of this one, from now on remembered for it as well (RFC
+    /// 2308 section 5). `None` where the name may exist.
+    pub fn name_error(&self, key: &Key<'_>, now: Tick) -> Option<Arc<Entry>> {
+        let qtype = self.name_errors.get(self.hash_of_name(key))?;
+        let told = self.get(&key.of_type(qtype)).filter(|it| it.is_fresh(now))?;
+        if !name_errors::denies_name(&told) || !name_errors::is_of_the_name(key.qtype()) {
+            return None;
+        }
+        let entry = Arc::new(told.for_type(key.qtype())?);
+        self.insert(Arc::clone(&entry));
+        Some(entry)
+    }
+
     /// Remembers an entry in place of what was held under its key.
     pub fn insert(&self, entry: Arc<Entry>) {
-        let hash = Key::of(&entry).hash(&self.keyed);
+        let key = Key::of(&entry);
+        let hash = key.hash(&self.keyed);
+        self.name_errors.learn(self.hash_of_name(&key), key.qtype(), &entry.answer);
         self.shard(hash).insert(hash, entry);
     }
 
@@ -88,6 +110,11 @@ impl Answers {
     /// Whether none is held.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The hash of a key without its type.
+    fn hash_of_name(&self, key: &Key<'_>) -> u64 {
+        key.of_type(0).hash(&self.keyed)
     }
 
     fn get_hashed(&self, key: &Key<'_>, hash: u64) -> Option<Arc<Entry>> {

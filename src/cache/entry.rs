@@ -90,6 +90,19 @@ impl Entry {
         }
     }
 
+    /// The same of another type of its name, for an answer that says the same of all.
+    pub(super) fn for_type(&self, qtype: u16) -> Option<Self> {
+        Some(Self {
+            answer: self.answer.for_type(qtype)?,
+            upstream: Arc::clone(&self.upstream),
+            clean_under: AtomicU32::new(self.clean_under.load(Ordering::Relaxed)),
+            resting_ms: AtomicU32::new(0),
+            marks: AtomicU8::new(0),
+            slots: [const { AtomicU64::new(0) }; SLOTS],
+            ..*self
+        })
+    }
+
     /// Whether its lifetime has not run out.
     #[inline]
     pub fn is_fresh(&self, now: Tick) -> bool {

@@ -46,6 +46,17 @@ impl<'n> Key<'n> {
         Self { route: entry.route, flags: entry.flags, name, tail: *tail }
     }
 
+    /// TYPE.
+    pub(super) const fn qtype(&self) -> u16 {
+        u16::from_be_bytes([self.tail[0], self.tail[1]])
+    }
+
+    /// The same of another type.
+    pub(super) const fn of_type(mut self, qtype: u16) -> Self {
+        [self.tail[0], self.tail[1]] = qtype.to_be_bytes();
+        self
+    }
+
     #[inline]
     pub(super) fn hash(&self, keyed: &impl BuildHasher) -> u64 {
         let mut hasher = keyed.build_hasher();

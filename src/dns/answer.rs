@@ -186,6 +186,14 @@ impl Answer {
         self.lifetime_secs = None;
     }
 
+    /// The same to a question about another type. Its names are written anew, for one may have pointed at the type.
+    pub fn for_type(&self, qtype: u16) -> Option<Self> {
+        let mut answer = self.rewritten(|_| true)?;
+        let at = usize::from(answer.question_end) - 4;
+        answer.octets[at..at + 2].copy_from_slice(&qtype.to_be_bytes());
+        Some(answer)
+    }
+
     /// Says whether the answer is authentic (AD).
     pub fn set_authentic(&mut self, authentic: bool) {
         let low = flag::AD as u8;
@@ -206,22 +214,25 @@ impl Answer {
 
     /// Keeps some of its records. What it cannot rewrite stays as it is.
     pub(super) fn retain(&mut self, kept: impl Fn(&Entry) -> bool) {
-        let end = usize::from(self.question_end);
-        let rest = chain::with_only(self.message(), &self.header(), end, &[], |_, it| kept(it));
-        let made = rest.and_then(|(octets, header)| {
-            let (mut ttls, mut at) = (Vec::new(), end);
-            for _ in 0..header.records() {
-                let entry = Entry::read(&octets, at)?;
-                at = entry.end();
-                ttls.push(u16::try_from(entry.ttl_at()).ok()?);
-            }
-            let mut made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
-            made.set_ede(self.ede().map(|(code, text)| Ede { code, text }));
-            Some(made.for_scope(self.scope))
-        });
-        if let Some(made) = made {
+        if let Some(made) = self.rewritten(kept) {
             *self = made;
         }
+    }
+
+    /// The same with some of its records, its names compressed anew.
+    fn rewritten(&self, kept: impl Fn(&Entry) -> bool) -> Option<Self> {
+        let end = usize::from(self.question_end);
+        let (octets, header) =
+            chain::with_only(self.message(), &self.header(), end, &[], |_, it| kept(it))?;
+        let (mut ttls, mut at) = (Vec::new(), end);
+        for _ in 0..header.records() {
+            let entry = Entry::read(&octets, at)?;
+            at = entry.end();
+            ttls.push(u16::try_from(entry.ttl_at()).ok()?);
+        }
+        let mut made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
+        made.set_ede(self.ede().map(|(code, text)| Ede { code, text }));
+        Some(made.for_scope(self.scope))
     }
 
     /// An answer of a message, the end of its question and the places of its TTLs; `None` where it is too long.

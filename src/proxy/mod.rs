@@ -19,7 +19,7 @@ mod vouched;
 
 use crate::{
     cache::{Answers, Entry, Key, Slot, Tick, Verdicts},
-    dns::{Answer, Client, Ede, Query, rtype},
+    dns::{Answer, Client, Ede, Query, Rcode, rtype},
     event::Recorder,
     metrics::Metrics,
     name::{Class, Host, Name},
@@ -370,7 +370,7 @@ impl Proxy {
             return Begun::Here;
         }
         let key = key(query, way);
-        let held = self.answers.get(&key).filter(|_| ways.subnet(query).is_none());
+        let held = self.held(&key, now).filter(|_| ways.subnet(query).is_none());
         let known_clean =
             held.as_ref().is_some_and(|it| it.is_clean_under(policy.knowledge.generation));
         let seen = self.meet(&policy, &query.name, client, now);
@@ -437,6 +437,19 @@ impl Proxy {
         let received = Received { query, client, at: *received, tick: self.tick(*received) };
         let exit = Exit::new(self, policy, received, &judged.verdict);
         exit.forwarded(fetched, stale.as_deref(), self.now(), out);
+    }
+
+    /// What is remembered for a key, fresh or stale. Where that is nothing that may be served, a name error of another type is as good,
+    /// unless this type has been there: some servers deny names for types that they do not know (RFC 4074 section 4.2).
+    fn held(&self, key: &Key<'_>, now: Tick) -> Option<Arc<Entry>> {
+        let held = self.answers.get(key);
+        let settles = |it: &Arc<Entry>| {
+            it.is_fresh(now) || it.is_resting(now) || it.answer.rcode() == Rcode::NOERROR
+        };
+        if held.as_ref().is_some_and(settles) {
+            return held;
+        }
+        self.answers.name_error(key, now).or(held)
     }
 
     /// Answers a query for a name that has its answer here.

@@ -346,11 +346,7 @@ async fn a_stale_denial_says_that_it_is_one() {
         if denied.swap(true, Ordering::Relaxed) {
             return Some(reply(it, 2, None, 0));
         }
-        let mut message = reply(it, 3, None, 0);
-        message[9] = 1;
-        message.extend(b"\0\0\x06\0\x01\0\0\0\x3c\0\x16\0\0");
-        message.extend([0, 0, 0, 60].repeat(5));
-        Some(message)
+        Some(denial(it))
     };
     let rig = Rig::start(Caching::default(), script).await;
     let packet = with_edns(query("www.example"));
@@ -358,6 +354,69 @@ async fn a_stale_denial_says_that_it_is_one() {
     assert_eq!((rcode(&response), ede(&response)), (3, None));
     let response = rig.ask(&packet, now() + secs(61)).await;
     assert_eq!((rcode(&response), ede(&response)), (3, Some(19)));
+}
+
+/// NXDOMAIN with a SOA record at the root that lets it live for a minute.
+fn denial(packet: &[u8]) -> Vec<u8> {
+    let mut message = reply(packet, 3, None, 0);
+    message[9] = 1;
+    message.extend(b"\0\0\x06\0\x01\0\0\0\x3c\0\x16\0\0");
+    message.extend([0, 0, 0, 60].repeat(5));
+    message
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_has_no_type() {
+    let mut rig = Rig::start(Caching::default(), |it| Some(denial(it))).await;
+    let of_type = |name: &str, qtype| with_edns(typed(name, qtype, class::IN));
+    let start = now();
+    rig.ask(&of_type("www.example", rtype::TXT), start).await;
+    rig.hear().await;
+    let packet = of_type("wWw.example", rtype::AAAA);
+    assert!(rig.ask_now(&packet, start).is_none(), "found on the second way alone");
+    let response = rig.ask(&packet, start + Duration::from_millis(20_500)).await;
+    assert_eq!(response[12..question_end(&response)], packet[12..question_end(&packet)]);
+    assert_eq!((rcode(&response), response[9]), (3, 1));
+    let ttl_at = question_end(&response) + 5;
+    assert_eq!(response[ttl_at..ttl_at + 4], [0, 0, 0, 40], "counted from when it came");
+    assert!(rig.ask_now(&packet, start + secs(30)).is_some(), "from now on on the first");
+    // Not with CD, of the zone above, or once it is over.
+    let mut others = vec![of_type("www.example", rtype::DS), of_type("www.www.example", rtype::A)];
+    let mut unchecked = of_type("www.example", rtype::A);
+    unchecked[3] |= CD;
+    others.push(unchecked);
+    let count = others.len();
+    for packet in others {
+        rig.ask(&packet, start + secs(20)).await;
+    }
+    rig.ask(&of_type("www.example", rtype::MX), start + secs(61)).await;
+    for _ in 0..=count {
+        rig.hear().await;
+    }
+    assert_eq!(rig.more(), 0);
+}
+
+#[tokio::test]
+async fn a_type_that_has_been_there_is_asked_for_again() {
+    let script = |it: &[u8]| match it[question_end(it) - 3] as u16 {
+        rtype::A => Some(reply(it, 0, Some(1), 1)),
+        _ => Some(denial(it)),
+    };
+    let mut rig = Rig::start(Caching::default(), script).await;
+    let start = now();
+    for qtype in [rtype::AAAA, rtype::A] {
+        let response = rig.ask(&typed("www.example", qtype, class::IN), start).await;
+        assert_eq!(rcode(&response), 3, "the name does not exist for all that is known");
+    }
+    // This one has been there before its name was denied.
+    for (qtype, after) in [(rtype::A, 0), (rtype::AAAA, 0), (rtype::A, 0), (rtype::A, 2)] {
+        let response = rig.ask(&typed("ww.example", qtype, class::IN), start + secs(after)).await;
+        assert_eq!(rcode(&response) == 0, qtype == rtype::A);
+    }
+    for _ in 0..4 {
+        rig.hear().await;
+    }
+    assert_eq!(rig.more(), 0);
 }
 
 #[tokio::test]
