@@ -1,7 +1,7 @@
 //! `Answer`: a response in wire form as the cache keeps it, without ID, without OPT.
 
 use super::{
-    Ede, Query, Rcode, chain, class,
+    Ede, Query, Rcode, chain, class, ede,
     intake::{self, Intake},
     names,
     rdata::Entry,
@@ -9,7 +9,7 @@ use super::{
     wire::{HEADER_LEN, Header, flag, u16_at},
 };
 use crate::name::Name;
-use std::{net::IpAddr, ops::RangeInclusive};
+use std::{iter, net::IpAddr, ops::RangeInclusive};
 
 /// A response kept in wire form: header, lower-case question, the three sections without OPT, and where the TTLs stand.
 ///
@@ -17,7 +17,7 @@ use std::{net::IpAddr, ops::RangeInclusive};
 /// it was made, so readers meet no pointer that leads astray.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The message, then the offsets of its TTLs (two octets each, big-endian), then the text of the upstream's EDE:
+    /// The message, then the offsets of its TTLs (two octets each, big-endian), then the upstream's Extended DNS Errors ([`ede::append`]):
     /// one allocation a cache entry.
     octets: Box<[u8]>,
     /// Octets of the message.
@@ -27,8 +27,8 @@ pub struct Answer {
     /// How many TTLs there are.
     ttls: u16,
     rcode: Rcode,
-    /// INFO-CODE of the upstream's EDE.
-    ede: Option<u16>,
+    /// How many Extended DNS Errors there are.
+    edes: u8,
     lifetime_secs: Option<u32>,
     /// SCOPE PREFIX-LENGTH of the upstream's Client Subnet option.
     scope: Option<u8>,
@@ -73,17 +73,18 @@ pub struct Record<'a> {
 impl Answer {
     /// Reads an upstream's reply to the question `name qtype qclass` asked with `id`.
     ///
-    /// What is kept: rcode (extended bits included), AD, every record octet for octet, the first EDE. OPT goes, since it speaks
-    /// from hop to hop. Only this changes: a TTL with its top bit set becomes 0 (RFC 2181 section 8), the SOA of a
-    /// negative answer gets the lower of its TTL and MINIMUM, three hours at most (RFC 2308 section 5), aliases stand before their
-    /// targets, and what is no part of the answer goes, octets behind the last record among it.
+    /// What is kept: rcode (extended bits included), AD, every record octet for octet, Extended DNS Errors (four at most). OPT goes, since it
+    /// speaks from hop to hop. Only this changes: a TTL with its top bit set becomes 0 (RFC 2181 section 8), the SOA of a
+    /// negative answer gets the lower of its TTL and MINIMUM, three hours at most (RFC 2308 section 5), aliases that DNAME records make
+    /// are there (RFC 6672 section 3.1) and stand before their targets, and what is no part of the answer goes: octets behind the
+    /// last record, and an additional section that cannot be read, OPT among it.
     ///
     /// An error rcode without question and records is taken for a reply to this query, because servers that cannot read a
     /// query (EDNS unknown to them) answer with a bare header; so is a bare header with TC.
     ///
-    /// [`BadReply::Malformed`]: records past the end, counts that do not fit, more than
-    /// [`super::RECORDS_MAX`] records, names that cannot be read, RDATA that does not fit its type, OPT twice, not owned by
-    /// the root or outside the additional section.
+    /// [`BadReply::Malformed`]: more than [`super::RECORDS_MAX`] records; in answer and authority section, records past the end, names
+    /// that cannot be read, RDATA that does not fit its type, OPT; the same in the additional section, and OPT twice or not owned
+    /// by the root, of a reply that has nothing else.
     pub fn from_reply(
         reply: &[u8],
         id: u16,
@@ -92,20 +93,19 @@ impl Answer {
         qclass: u16,
     ) -> Result<Self, BadReply> {
         let question = intake::Question { name, qtype, qclass };
-        let Intake { mut octets, question_end, ttls, rcode, ede, lifetime_secs, scope } =
+        let Intake { mut octets, question_end, ttls, rcode, edes, lifetime_secs, scope } =
             intake::read(reply, id, &question)?;
         let message_len = u16::try_from(octets.len()).map_err(|_| BadReply::Malformed)?;
-        let text = ede.map_or("", |it| it.1);
-        octets.reserve_exact(2 * ttls.len() + text.len());
+        octets.reserve_exact(2 * ttls.len() + edes.iter().map(ede::len).sum::<usize>());
         ttls.iter().for_each(|it| octets.extend_from_slice(&it.to_be_bytes()));
-        octets.extend_from_slice(text.as_bytes());
+        let edes = ede::append(&mut octets, edes.into_iter());
         Ok(Self {
             octets: octets.into_boxed_slice(),
             message_len,
             question_end: u16::try_from(question_end).map_err(|_| BadReply::Malformed)?,
             ttls: u16::try_from(ttls.len()).map_err(|_| BadReply::Malformed)?,
             rcode,
-            ede: ede.map(|it| it.0),
+            edes,
             lifetime_secs,
             scope,
         })
@@ -162,9 +162,19 @@ impl Answer {
     /// SERVFAIL to the question `name qtype qclass`, with what went wrong: an error to remember.
     pub fn failure(name: &Name, qtype: u16, qclass: u16, ede: Ede<'_>) -> Self {
         let draft = Draft::about(name, qtype, qclass, Rcode::SERVFAIL, 0, 0);
-        let mut answer = draft.finish(None);
-        answer.set_ede(Some(ede));
-        answer
+        draft.finish(None).with_edes(iter::once(ede))
+    }
+
+    /// SERVFAIL to the same question, with the Extended DNS Errors of this answer, or else with `ede`.
+    pub fn failed(&self, ede: Ede<'_>) -> Self {
+        let mut octets = self.head().to_vec();
+        let flags = flag::QR | flag::RA | Rcode::SERVFAIL.low();
+        let header =
+            Header { id: 0, flags, questions: 1, answers: 0, authorities: 0, additionals: 0 };
+        octets[..HEADER_LEN].copy_from_slice(&header.octets());
+        let end = octets.len();
+        let failed = Self::made(octets, end, &[], Rcode::SERVFAIL, None).expect("a head is short");
+        failed.with_edes(self.edes().chain((self.edes == 0).then_some(ede)))
     }
 
     /// Raises and lowers every TTL, and the lifetime with them, into a range of seconds.
@@ -230,9 +240,8 @@ impl Answer {
             at = entry.end();
             ttls.push(u16::try_from(entry.ttl_at()).ok()?);
         }
-        let mut made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
-        made.set_ede(self.ede().map(|(code, text)| Ede { code, text }));
-        Some(made.for_scope(self.scope))
+        let made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
+        Some(made.with_edes(self.edes()).for_scope(self.scope))
     }
 
     /// An answer of a message, the end of its question and the places of its TTLs; `None` where it is too long.
@@ -251,7 +260,7 @@ impl Answer {
             question_end: u16::try_from(question_end).ok()?,
             ttls: u16::try_from(ttls.len()).ok()?,
             rcode,
-            ede: None,
+            edes: 0,
             lifetime_secs,
             scope: None,
         })
@@ -263,9 +272,11 @@ impl Answer {
         self
     }
 
-    /// The answer, with the Extended DNS Error of another.
-    pub(super) fn with_ede_of(mut self, other: &Self) -> Self {
-        self.set_ede(other.ede().map(|(code, text)| Ede { code, text }));
+    /// The answer, which has none yet, with these Extended DNS Errors.
+    pub(super) fn with_edes<'e>(mut self, edes: impl Iterator<Item = Ede<'e>>) -> Self {
+        let mut octets = std::mem::take(&mut self.octets).into_vec();
+        self.edes = ede::append(&mut octets, edes);
+        self.octets = octets.into_boxed_slice();
         self
     }
 
@@ -299,13 +310,6 @@ impl Answer {
         }
         let circle = links.iter().any(|it| it.0 == name);
         Some(if circle { LooseEnd::Circle } else { LooseEnd::Alias(Box::new(name)) })
-    }
-
-    /// Gives an answer that has none an Extended DNS Error.
-    fn set_ede(&mut self, ede: Option<Ede<'_>>) {
-        let Some(ede) = ede else { return };
-        self.ede = Some(ede.code);
-        self.octets = [&self.octets, ede.text.as_bytes()].concat().into_boxed_slice();
     }
 
     /// The response code.
@@ -356,10 +360,11 @@ impl Answer {
         self.header().flags & flag::AD != 0
     }
 
-    /// The upstream's Extended DNS Error (RFC 8914): INFO-CODE and EXTRA-TEXT.
-    pub fn ede(&self) -> Option<(u16, &str)> {
-        let text = &self.octets[usize::from(self.message_len) + 2 * usize::from(self.ttls)..];
-        self.ede.map(|code| (code, str::from_utf8(text).unwrap_or_default()))
+    /// The upstream's Extended DNS Errors (RFC 8914).
+    #[inline]
+    pub fn edes(&self) -> impl Iterator<Item = Ede<'_>> {
+        let start = usize::from(self.message_len) + 2 * usize::from(self.ttls);
+        ede::read(&self.octets[start..], self.edes)
     }
 
     /// How long it may be served, in seconds.
@@ -534,7 +539,7 @@ impl Draft {
             question_end: short(question_end),
             ttls: u16::from(ttl_at.is_some()),
             rcode,
-            ede: None,
+            edes: 0,
             lifetime_secs,
             scope: None,
         }
@@ -560,6 +565,10 @@ mod tests {
 
     fn sample() -> Sample {
         Sample::new(7, flag::QR | flag::AD, NAME, rtype::A, class::IN)
+    }
+
+    fn edes(answer: &Answer) -> Vec<(u16, &str)> {
+        answer.edes().map(|it| (it.code, it.text)).collect()
     }
 
     #[test]
@@ -588,10 +597,10 @@ mod tests {
         let targets: Vec<_> = answer.targets().map(|it| it.text()).collect();
         assert_eq!(targets, ["cdn.example"]);
         assert_eq!((answer.rcode(), answer.authentic()), (Rcode::NOERROR, true));
-        assert_eq!((answer.ede(), answer.lifetime_secs()), (Some((3, "late")), Some(30)));
+        assert_eq!((edes(&answer), answer.lifetime_secs()), (vec![(3, "late")], Some(30)));
         let offsets: Vec<_> = answer.ttl_offsets().collect();
         assert_eq!(offsets, [35, 53, 69, 85]);
-        assert_eq!(answer.size(), answer.message().len() + 4 * 2 + 4);
+        assert_eq!(answer.size(), answer.message().len() + 4 * 2 + 3 + 4);
     }
 
     #[test]
@@ -655,7 +664,7 @@ mod tests {
         let name = Name::parse("www.example").unwrap();
         let ede = Ede { code: Ede::NETWORK_ERROR, text: "nobody is there" };
         let answer = Answer::failure(&name, rtype::A, class::IN, ede);
-        assert_eq!(answer.ede(), Some((23, "nobody is there")));
+        assert_eq!(edes(&answer), [(23, "nobody is there")]);
         assert_eq!((answer.rcode(), answer.lifetime_secs()), (Rcode::SERVFAIL, None));
         let packet = packet(rtype::A);
         let plain = Answer::empty(&Query::parse(&packet).unwrap(), Rcode::SERVFAIL);
@@ -754,21 +763,10 @@ mod tests {
         let query = Query::parse(&packet).unwrap();
         let answer = Answer::empty(&query, Rcode::SERVFAIL);
         assert_eq!(
-            (answer.rcode(), answer.lifetime_secs(), answer.ede()),
-            (Rcode::SERVFAIL, None, None)
+            (answer.rcode(), answer.lifetime_secs(), edes(&answer)),
+            (Rcode::SERVFAIL, None, vec![])
         );
         assert_eq!((answer.size(), answer.records().count()), (packet.len(), 0));
         read_back(&answer, &query);
-    }
-
-    #[test]
-    fn long_texts_of_upstreams_are_cut() {
-        let option = |text: &str| {
-            let len = u16::try_from(text.len() + 2).unwrap();
-            [b"\0\x0f".as_slice(), &len.to_be_bytes(), b"\0\x16", text.as_bytes()].concat()
-        };
-        let text = "é".repeat(200);
-        let answer = answer(sample().additional(b"\0", rtype::OPT, 0, &option(&text)));
-        assert_eq!(answer.ede(), Some((22, "é".repeat(127).as_str())));
     }
 }

@@ -1,7 +1,7 @@
 //! Reading an upstream's reply: what is foreign, what is malformed, and what of it is kept.
 
 use super::{
-    BadReply, Rcode,
+    BadReply, Ede, Rcode,
     chain::{self, Choice},
     compress, names, opt,
     rdata::Entry,
@@ -17,8 +17,11 @@ pub const RECORDS_MAX: usize = 4_096;
 /// Longest that a negative answer is kept (RFC 2308 section 5), in seconds.
 const NEGATIVE_LIFETIME_SECS_MAX: u32 = 10_800;
 
-/// Most octets kept of an upstream's EDE text.
+/// Most octets kept of the text of an upstream's EDE: as many as one octet counts.
 const EDE_TEXT_LEN_MAX: usize = 255;
+
+/// Most Extended DNS Errors kept of one reply.
+const EDES_MAX: usize = 4;
 
 /// What was asked.
 pub(super) struct Question<'a> {
@@ -36,7 +39,8 @@ pub(super) struct Intake<'a> {
     /// Where TTLs stand in the message.
     pub(super) ttls: Vec<u16>,
     pub(super) rcode: Rcode,
-    pub(super) ede: Option<(u16, &'a str)>,
+    /// Extended DNS Errors in their order, each code once.
+    pub(super) edes: Vec<Ede<'a>>,
     pub(super) lifetime_secs: Option<u32>,
     /// SCOPE PREFIX-LENGTH of a Client Subnet option.
     pub(super) scope: Option<u8>,
@@ -61,46 +65,52 @@ pub(super) fn read<'a>(
     if header.flags & flag::TC != 0 {
         return Err(BadReply::Truncated);
     }
-    let mut walk = Walk::new(&header, question.qtype).ok_or(BadReply::Malformed)?;
+    keep(reply, header, question_end, question).ok_or(BadReply::Malformed)
+}
+
+/// What is kept of a reply whose header and question have been read; `None` where a record cannot be.
+fn keep<'a>(
+    reply: &'a [u8],
+    mut header: Header,
+    question_end: usize,
+    question: &Question<'_>,
+) -> Option<Intake<'a>> {
+    let mut walk = Walk::new(&header, question.qtype)?;
     // The caller appends an offset for each TTL.
     let mut octets = Vec::with_capacity(reply.len() + 2 * header.records());
     octets.extend_from_slice(reply);
-    let end = walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
+    let end = walk.run(&mut octets, question_end)?;
     // What stands behind the last record is nobody's.
     octets.truncate(end);
 
-    let (mut rcode, mut ede, mut scope) = (header.rcode(), None, None);
-    let mut additionals = header.additionals;
+    let (mut rcode, mut edes, mut scope) = (header.rcode(), Vec::new(), None);
     if let Some(found) = walk.opt.take() {
         rcode.0 |= opt::rcode_high(found.ttl);
-        ede = opt::ede(&reply[found.rdata.clone()]);
+        edes = errors(&reply[found.rdata.clone()]);
         scope = opt::scope(&reply[found.rdata.clone()]);
-        additionals -= 1;
         let last = found.end() == octets.len();
-        cut(&mut octets, found.owner..found.end(), &header, question_end)
-            .ok_or(BadReply::Malformed)?;
+        let gap = found.owner..found.end();
+        header.additionals -= 1;
+        cut(&mut octets, gap, header.records() + 1, question_end)?;
         if !last {
             // What follows has moved, so places are taken anew; names that crossed OPT are found out here.
-            let moved = Header { additionals, ..header };
-            walk = Walk::new(&moved, question.qtype).ok_or(BadReply::Malformed)?;
-            walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
+            walk = Walk::new(&header, question.qtype)?;
+            walk.run(&mut octets, question_end)?;
         }
     }
-    if question_end == HEADER_LEN && additionals > 0 {
-        return Err(BadReply::Malformed);
+    if question_end == HEADER_LEN && header.additionals > 0 {
+        return None;
     }
-    let mut header = Header { additionals, ..header };
     let choice = chain::choose(&octets, question_end, &header, question);
     if let Some(choice) = choice.or_else(|| walk.spelled.then(Choice::default)) {
         let (answers, authorities) = (header.answers, header.authorities);
-        (octets, header) =
-            choice.apply(&octets, &header, question_end).ok_or(BadReply::Malformed)?;
+        (octets, header) = choice.apply(&octets, &header, question_end)?;
         // What has been edited is nobody's authentic word; additional records never were (RFC 4035 section 3.2.3).
         if (header.answers, header.authorities) != (answers, authorities) {
             header.flags &= !flag::AD;
         }
-        walk = Walk::new(&header, question.qtype).ok_or(BadReply::Malformed)?;
-        walk.run(&mut octets, question_end).ok_or(BadReply::Malformed)?;
+        walk = Walk::new(&header, question.qtype)?;
+        walk.run(&mut octets, question_end)?;
     }
     let lifetime_secs = walk.lifetime_secs(&mut octets, rcode);
     let kept = Header {
@@ -110,9 +120,19 @@ pub(super) fn read<'a>(
         ..header
     };
     octets[..HEADER_LEN].copy_from_slice(&kept.octets());
-    let question_end = question.write(&mut octets, question_end).ok_or(BadReply::Malformed)?;
-    let ede = ede.map(|(code, text)| (code, &text[..text.floor_char_boundary(EDE_TEXT_LEN_MAX)]));
-    Ok(Intake { octets, question_end, ttls: walk.ttls, rcode, ede, lifetime_secs, scope })
+    let question_end = question.write(&mut octets, question_end)?;
+    Some(Intake { octets, question_end, ttls: walk.ttls, rcode, edes, lifetime_secs, scope })
+}
+
+/// The Extended DNS Errors among the options of a reply that are passed on. Two of one code would be said twice.
+fn errors(rdata: &[u8]) -> Vec<Ede<'_>> {
+    let mut edes: Vec<Ede<'_>> = Vec::new();
+    for (code, text) in opt::edes(rdata) {
+        if edes.len() < EDES_MAX && edes.iter().all(|it| it.code != code) {
+            edes.push(Ede { code, text: &text[..text.floor_char_boundary(EDE_TEXT_LEN_MAX)] });
+        }
+    }
+    edes
 }
 
 /// Whether a reply may come without question: an error, or cut short, and nothing in it but perhaps OPT.
@@ -210,7 +230,9 @@ impl Walk {
                 self.spelled |=
                     message[entry.owner] < 0xc0 && compress::is_spelled(message, entry.owner);
                 match section {
-                    0 => self.positive |= entry.rtype == self.qtype || self.qtype == rtype::ANY,
+                    0 => {
+                        self.positive |= entry.rtype == self.qtype || self.qtype == rtype::ANY;
+                    }
                     1 if entry.rtype == rtype::SOA && self.soa.is_none() => self.soa = Some(entry),
                     _ => (),
                 }
@@ -234,14 +256,14 @@ impl Walk {
     }
 }
 
-/// Takes `gap` (the OPT record) out of the message, and moves pointers that lead past it.
+/// Takes `gap` (the OPT record) out of the message, whose `records` begin at `start`, and moves pointers that lead past it.
 ///
 /// Records may follow OPT (RFC 6891 section 6.1.1), and their names may point at one another.
-fn cut(message: &mut Vec<u8>, gap: Range<usize>, header: &Header, records: usize) -> Option<()> {
+fn cut(message: &mut Vec<u8>, gap: Range<usize>, records: usize, start: usize) -> Option<()> {
     let mut moves = Vec::new();
     if gap.end < message.len() {
-        let mut at = records;
-        for _ in 0..header.records() {
+        let mut at = start;
+        for _ in 0..records {
             let entry = Entry::read(message, at)?;
             at = entry.end();
             if entry.owner < gap.end {
@@ -411,7 +433,7 @@ mod tests {
             .additional(b"\0", rtype::OPT, 0x0100_0000, opt)
             .octets();
         let kept = intake(&last).unwrap();
-        assert_eq!((kept.rcode, kept.ede), (Rcode::BADVERS, Some((22, "slow"))));
+        assert_eq!((kept.rcode, kept.edes), (Rcode::BADVERS, vec![Ede { code: 22, text: "slow" }]));
         let expected =
             sample(QR | flag::RA | flag::AD).answer(PTR, rtype::A, 300, ADDRESS).octets();
         assert_eq!(kept.octets[2..], expected[2..]);

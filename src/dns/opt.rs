@@ -161,16 +161,17 @@ fn client_subnet_is_sound(data: &[u8]) -> bool {
         && address.last().is_none_or(|it| it.trailing_zeros() >= u32::from(spare))
 }
 
-/// The first Extended DNS Error among the options of a response, as INFO-CODE and EXTRA-TEXT.
+/// The Extended DNS Errors among the options of a response, as INFO-CODE and EXTRA-TEXT.
 ///
 /// Text that is not UTF-8 (RFC 8914 section 2) ends where it stops being so, as does text with a closing NUL.
-pub(super) fn ede(rdata: &[u8]) -> Option<(u16, &str)> {
-    let (_, data) = options(rdata).find(|it| it.0 == code::EDE && it.1.len() >= 2)?;
-    let text = data.get(2..)?;
-    let text = str::from_utf8(text)
-        .or_else(|error| str::from_utf8(&text[..error.valid_up_to()]))
-        .unwrap_or_default();
-    Some((wire::u16_at(data, 0)?, text.trim_end_matches('\0')))
+pub(super) fn edes(rdata: &[u8]) -> impl Iterator<Item = (u16, &str)> {
+    options(rdata).filter(|it| it.0 == code::EDE).filter_map(|(_, data)| {
+        let (code, text) = data.split_first_chunk::<2>()?;
+        let text = str::from_utf8(text)
+            .or_else(|error| str::from_utf8(&text[..error.valid_up_to()]))
+            .unwrap_or_default();
+        Some((u16::from_be_bytes(*code), text.trim_end_matches('\0')))
+    })
 }
 
 /// The SCOPE PREFIX-LENGTH of the Client Subnet option among the options of a response (RFC 7871 section 6).
@@ -414,14 +415,17 @@ mod tests {
 
     #[test]
     fn errors_of_responses_are_read() {
-        let check = |rdata: &[u8], expected: Option<(u16, &str)>| assert_eq!(ede(rdata), expected);
-        check(b"\x00\x0f\x00\x02\x00\x16", Some((22, "")));
-        check(b"\x00\x03\x00\x01x\x00\x0f\x00\x06\x00\x17gone", Some((23, "gone")));
-        check(b"\x00\x0f\x00\x07\x00\x17gone\x00", Some((23, "gone")));
-        check(b"\x00\x0f\x00\x07\x00\x17gone\xff", Some((23, "gone")));
-        check(b"\x00\x0f\x00\x01\x00", None);
-        check(b"\x00\x0f\x00\x09\x00\x17gone", None);
-        check(b"", None);
+        let check = |rdata: &[u8], expected: &[(u16, &str)]| {
+            assert_eq!(edes(rdata).collect::<Vec<_>>(), expected);
+        };
+        check(b"\x00\x0f\x00\x02\x00\x16", &[(22, "")]);
+        check(b"\x00\x03\x00\x01x\x00\x0f\x00\x06\x00\x17gone", &[(23, "gone")]);
+        check(b"\x00\x0f\x00\x07\x00\x17gone\x00", &[(23, "gone")]);
+        check(b"\x00\x0f\x00\x07\x00\x17gone\xff", &[(23, "gone")]);
+        check(b"\x00\x0f\x00\x01\x00\x00\x0f\x00\x02\x00\x06", &[(6, "")]);
+        check(b"\x00\x0f\x00\x03\x00\x17a\x00\x0f\x00\x03\x00\x06b", &[(23, "a"), (6, "b")]);
+        check(b"\x00\x0f\x00\x09\x00\x17gone", &[]);
+        check(b"", &[]);
     }
 
     #[test]
@@ -434,7 +438,7 @@ mod tests {
             assert!(out.len() <= limit.max(OPT_LEN));
             let rdata = &out[OPT_LEN..];
             assert_eq!(wire::u16_at(&out, 9), u16::try_from(rdata.len()).ok());
-            let read = ede(rdata).map(|it| it.1).unwrap_or_default();
+            let read = edes(rdata).next().map(|it| it.1).unwrap_or_default();
             assert_eq!((read, rdata.is_empty()), (expected, !all), "{limit}");
         };
         check(usize::MAX, "aéé", true);

@@ -458,7 +458,10 @@ mod tests {
         let mut out = Vec::new();
         Query::parse(&packet).err().unwrap().write(&packet, Way::plain(512), &mut out);
         let entry = Entry::read(&out, HEADER_LEN + usize::from(QUESTION)).unwrap();
-        assert_eq!(opt::ede(&out[entry.rdata]).map(|it| it.0), Some(Ede::INVALID_QUERY_TYPE));
+        assert_eq!(
+            opt::edes(&out[entry.rdata]).next().map(|it| it.0),
+            Some(Ede::INVALID_QUERY_TYPE)
+        );
     }
 
     #[test]

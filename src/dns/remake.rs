@@ -83,7 +83,9 @@ impl Answer {
             made.forget_lifetime();
         }
         made.set_authentic(self.authentic() && rest.authentic());
-        Some(made.with_ede_of(rest))
+        // Two of one code would be said twice.
+        let more = rest.edes().filter(|it| self.edes().all(|own| own.code != it.code));
+        Some(made.with_edes(self.edes().chain(more)))
     }
 
     /// Addresses made here, of the types that they are, all with one TTL.

@@ -1,7 +1,7 @@
 //! `Reply`: how an answer leaves for one client: ID, flags, question case, TTLs, size, OPT.
 
 use super::{
-    Answer, Query, Rcode, Way,
+    Answer, Ede, Query, Rcode, Way,
     opt::{self, Opt, Subnet},
     wire::{HEADER_LEN, flag},
 };
@@ -17,47 +17,11 @@ pub struct Reply<'a> {
     pub age_secs: u32,
     /// When set, every TTL becomes this: for stale answers (RFC 8767 section 5).
     pub ttl_secs_override: Option<u32>,
-    /// An Extended DNS Error to add, when the client sent EDNS. It precedes the one that the upstream gave.
+    /// An Extended DNS Error to add, when the client sent EDNS. It precedes those that the upstream gave, in
+    /// place of one with its code.
     pub ede: Option<Ede<'a>>,
     /// What the way to the client takes ([`super::Client::way`]).
     pub way: Way,
-}
-
-/// An Extended DNS Error (RFC 8914).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ede<'a> {
-    /// INFO-CODE.
-    pub code: u16,
-    /// EXTRA-TEXT: one sentence for a person, UTF-8.
-    pub text: &'a str,
-}
-
-impl Ede<'_> {
-    #![expect(missing_docs, reason = "each constant is named as the registry names it")]
-    pub const OTHER: u16 = 0;
-    pub const STALE_ANSWER: u16 = 3;
-    pub const FORGED_ANSWER: u16 = 4;
-    pub const DNSSEC_INDETERMINATE: u16 = 5;
-    pub const DNSSEC_BOGUS: u16 = 6;
-    pub const SIGNATURE_EXPIRED: u16 = 7;
-    pub const SIGNATURE_NOT_YET_VALID: u16 = 8;
-    pub const DNSKEY_MISSING: u16 = 9;
-    pub const RRSIGS_MISSING: u16 = 10;
-    pub const NO_ZONE_KEY_BIT_SET: u16 = 11;
-    pub const NSEC_MISSING: u16 = 12;
-    pub const CACHED_ERROR: u16 = 13;
-    pub const NOT_READY: u16 = 14;
-    pub const BLOCKED: u16 = 15;
-    pub const CENSORED: u16 = 16;
-    pub const FILTERED: u16 = 17;
-    pub const PROHIBITED: u16 = 18;
-    pub const STALE_NXDOMAIN_ANSWER: u16 = 19;
-    pub const NOT_AUTHORITATIVE: u16 = 20;
-    pub const NOT_SUPPORTED: u16 = 21;
-    pub const NO_REACHABLE_AUTHORITY: u16 = 22;
-    pub const NETWORK_ERROR: u16 = 23;
-    pub const INVALID_DATA: u16 = 24;
-    pub const INVALID_QUERY_TYPE: u16 = 30;
 }
 
 impl Reply<'_> {
@@ -114,8 +78,8 @@ impl Reply<'_> {
         out[HEADER_LEN..HEADER_LEN + query.sent.len()].copy_from_slice(query.sent);
         self.write_ttls(out);
         if let Some(edns) = query.edns {
-            let own = answer.ede().map(|(code, text)| Ede { code, text });
-            let errors = self.ede.into_iter().chain(own);
+            let given = answer.edes().filter(|it| self.ede.is_none_or(|own| own.code != it.code));
+            let errors = self.ede.into_iter().chain(given);
             let subnet = self.subnet();
             let opt = Opt { subnet, ..Opt::answering(answer.rcode(), &edns, self.way) };
             if !opt.write(out, errors) {
@@ -285,6 +249,8 @@ mod tests {
         };
         assert_eq!(rdata(None), own);
         assert_eq!(rdata(ede), [b"\0\x0f\0\x06\0\x03late".as_slice(), own].concat());
+        let ours = Some(Ede { code: Ede::NO_REACHABLE_AUTHORITY, text: "" });
+        assert_eq!(rdata(ours), *b"\0\x0f\0\x02\0\x16", "no code twice");
     }
 
     #[test]
@@ -356,7 +322,7 @@ mod tests {
             });
             assert_eq!(out[7], 2, "both records are there");
             let entry = Entry::read(&out, len - 11).unwrap();
-            assert_eq!(opt::ede(&out[entry.rdata]).map(|it| it.1), text);
+            assert_eq!(opt::edes(&out[entry.rdata]).next().map(|it| it.1), text);
             assert_eq!(flags(&out) & flag::TC == 0, text.is_some());
         };
         check(22, Some("reads as another"));

@@ -7,7 +7,7 @@ use super::{
     special::{Kind, TTL_SECS},
 };
 use crate::{
-    dns::{Answer, Ede, Outgoing, Query, Rcode, class, rtype},
+    dns::{Answer, Outgoing, Query, Rcode, class, rtype},
     name::Name,
     upstream::{Ask, ForwardError, Forwarded, Upstreams},
 };
@@ -251,10 +251,8 @@ impl Proxy {
         let forwarding = self.forward((ways, route), upstreams, &asked, until);
         let Ok(Ok(second)) = timeout_at(until.into(), forwarding).await else { return Ok(first) };
         if is_bogus(&second.answer)
-            && let Some((code, text)) = second.answer.ede()
+            && let Some(answer) = second.answer.for_type(ask.qtype)
         {
-            let ede = Ede { code, text };
-            let answer = Answer::failure(&ask.name, ask.qtype, ask.qclass, ede);
             return Ok(Forwarded { answer, server: second.server });
         }
         let ttl_secs_max = first.answer.lifetime_secs().unwrap_or(TTL_SECS_MAX);

@@ -218,7 +218,7 @@ impl Proxy {
 
 /// What is said of a failure that is remembered, where nobody has said more (RFC 8914 section 4.14).
 fn cached_error(answer: &Answer) -> Option<Ede<'static>> {
-    let is_bare = answer.rcode() == Rcode::SERVFAIL && answer.ede().is_none();
+    let is_bare = answer.rcode() == Rcode::SERVFAIL && answer.edes().next().is_none();
     is_bare.then_some(Ede {
         code: Ede::CACHED_ERROR,
         text: "an upstream failed a moment ago, and is asked again in a few seconds",

@@ -348,8 +348,7 @@ fn for_clients(mut answer: Answer, ask: &Ask) -> Answer {
     let is_bare = answer.rcode() == Rcode::SERVFAIL && answer.records().next().is_none();
     if !is_bare && !answer.speaks_of_the_name() {
         let own = format!("the upstream answered {}", answer.rcode().name());
-        let (code, text) = answer.ede().unwrap_or((Ede::OTHER, &own));
-        return Answer::failure(&ask.name, ask.qtype, ask.qclass, Ede { code, text });
+        return answer.failed(Ede { code: Ede::OTHER, text: &own });
     }
     if !ask.dnssec_ok {
         answer.strip_dnssec();
@@ -388,7 +387,7 @@ pub(super) fn gives_way(answer: &Answer) -> bool {
 /// Whether an answer is a failure because signatures are missing or wrong.
 pub(super) fn is_bogus(answer: &Answer) -> bool {
     let says_so = |code: u16| (Ede::DNSSEC_BOGUS..=Ede::NSEC_MISSING).contains(&code);
-    !is_useful(answer) && answer.ede().is_some_and(|it| says_so(it.0))
+    !is_useful(answer) && answer.edes().any(|it| says_so(it.code))
 }
 
 /// Whether an answer tells the client something about the name, be it that it does not exist.
