@@ -65,7 +65,16 @@ pub(super) fn read<'a>(
     if header.flags & flag::TC != 0 {
         return Err(BadReply::Truncated);
     }
-    keep(reply, header, question_end, question).ok_or(BadReply::Malformed)
+    keep(reply, header, question_end, question)
+        .or_else(|| {
+            // The additional section is no part of the answer: where it cannot be read, it goes, whole.
+            let is_answer = header.answers | header.authorities > 0 && header.additionals > 0;
+            let rest = Header { additionals: 0, ..header };
+            (is_answer && header.records() <= RECORDS_MAX)
+                .then(|| keep(reply, rest, question_end, question))
+                .flatten()
+        })
+        .ok_or(BadReply::Malformed)
 }
 
 /// What is kept of a reply whose header and question have been read; `None` where a record cannot be.
@@ -472,7 +481,46 @@ mod tests {
 
         // A pointer into OPT has nothing to point at any more.
         let into = record(sample(QR).additional(b"\0", rtype::OPT, 0, opt), start).octets();
-        assert_eq!(intake(&into).err(), Some(BadReply::Malformed));
+        let kept = intake(&into).unwrap();
+        assert_eq!(kept.octets[6..12], [0, 0, 0, 2, 0, 0]);
+    }
+
+    #[test]
+    fn an_additional_section_that_cannot_be_read_goes_alone() {
+        let good = || {
+            sample(QR | flag::AD).answer(PTR, rtype::A, 300, ADDRESS).authority(
+                PTR,
+                rtype::NS,
+                200,
+                PTR,
+            )
+        };
+        let (whole, expected) = (good().octets(), intake(&good().octets()).unwrap().octets);
+        let check = |reply: Vec<u8>| {
+            let kept = intake(&reply).unwrap();
+            assert_eq!(kept.octets, expected, "{reply:02x?}");
+            assert_eq!((kept.ttls.len(), kept.lifetime_secs), (2, Some(200)));
+            assert_eq!((kept.edes, kept.scope), (vec![], None));
+        };
+        let more = good()
+            .additional(PTR, rtype::A, 7, ADDRESS)
+            .additional(b"\0", rtype::OPT, 0, b"\x00\x0f\x00\x06\x00\x16slow")
+            .additional(PTR, rtype::AAAA, 9, &[1; 16])
+            .octets();
+        (whole.len()..more.len()).for_each(|len| check(more[..len].to_vec()));
+        check(good().additional(PTR, rtype::A, 7, b"\x01").octets());
+        check(good().additional(b"\xc0\xff", rtype::A, 7, ADDRESS).octets());
+        check(good().additional(PTR, rtype::OPT, 0, b"").octets());
+        let opt = || good().additional(b"\0", rtype::OPT, 0, b"");
+        check(opt().additional(b"\0", rtype::OPT, 0, b"").octets());
+        check(opt().counts(1, 1, 1, 4_000).octets());
+        // Bounded as ever, and nothing is left of what says nothing else.
+        let malformed = |reply: Vec<u8>| {
+            assert_eq!(intake(&reply).err(), Some(BadReply::Malformed), "{reply:02x?}");
+        };
+        malformed(opt().counts(1, 1, 1, 5_000).octets());
+        malformed(sample(QR).additional(PTR, rtype::A, 7, b"\x01").octets());
+        malformed(good().authority(PTR, rtype::A, 7, b"\x01").octets());
     }
 
     #[test]
