@@ -13,7 +13,7 @@ use crate::name::Name;
 use foldhash::HashSet;
 
 /// Most names of one chain of aliases. Resolvers follow half as many.
-const CHAIN_MAX: usize = 32;
+pub(super) const CHAIN_MAX: usize = 32;
 
 /// How often the section is read at most; once is enough where aliases stand before their targets, as they do.
 const PASSES_MAX: usize = 8;
@@ -198,7 +198,7 @@ fn pass(
 }
 
 /// Whether a record is a DNAME or signs one: those stand above the names that they concern.
-fn makes_alias(message: &[u8], entry: &Entry) -> bool {
+pub(super) fn makes_alias(message: &[u8], entry: &Entry) -> bool {
     entry.rtype == rtype::DNAME || entry.covered(message) == Some(rtype::DNAME)
 }
 

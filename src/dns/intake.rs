@@ -3,7 +3,9 @@
 use super::{
     BadReply, Ede, Rcode,
     chain::{self, Choice},
-    compress, names, opt,
+    compress,
+    dname::{self, Aliases},
+    names, opt,
     rdata::Entry,
     rtype,
     wire::{HEADER_LEN, Header, flag, u16_at},
@@ -110,6 +112,18 @@ fn keep<'a>(
     if question_end == HEADER_LEN && header.additionals > 0 {
         return None;
     }
+    if walk.renames && speaks_of_the_name(rcode) {
+        match dname::complete(&octets, &header, question_end, question)? {
+            Aliases::Whole => (),
+            Aliases::Made { octets: made, header: counts, too_long } => {
+                (octets, header) = (made, counts);
+                header.flags &= !flag::AD;
+                rcode = if too_long { Rcode::YXDOMAIN } else { rcode };
+                walk = Walk::new(&header, question.qtype)?;
+                walk.run(&mut octets, question_end)?;
+            }
+        }
+    }
     let choice = chain::choose(&octets, question_end, &header, question);
     if let Some(choice) = choice.or_else(|| walk.spelled.then(Choice::default)) {
         let (answers, authorities) = (header.answers, header.authorities);
@@ -142,6 +156,10 @@ fn errors(rdata: &[u8]) -> Vec<Ede<'_>> {
         }
     }
     edes
+}
+
+const fn speaks_of_the_name(rcode: Rcode) -> bool {
+    matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN)
 }
 
 /// Whether a reply may come without question: an error, or cut short, and nothing in it but perhaps OPT.
@@ -194,6 +212,8 @@ struct Walk {
     opt: Option<Entry>,
     /// An owner is the question's name written out, in a letter case of its own perhaps; clients get it in theirs.
     spelled: bool,
+    /// A DNAME record stands in the answer section.
+    renames: bool,
 }
 
 impl Walk {
@@ -209,6 +229,7 @@ impl Walk {
             soa: None,
             opt: None,
             spelled: false,
+            renames: false,
         })
     }
 
@@ -241,6 +262,7 @@ impl Walk {
                 match section {
                     0 => {
                         self.positive |= entry.rtype == self.qtype || self.qtype == rtype::ANY;
+                        self.renames |= entry.rtype == rtype::DNAME;
                     }
                     1 if entry.rtype == rtype::SOA && self.soa.is_none() => self.soa = Some(entry),
                     _ => (),

@@ -8,6 +8,7 @@ mod chain;
 mod client;
 mod compress;
 mod cookie;
+mod dname;
 mod ede;
 mod facts;
 mod freshness;
