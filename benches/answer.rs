@@ -9,7 +9,7 @@ use squint::{
     event::Recorder,
     metrics::Metrics,
     proxy::{Now, Parts, Plan, Proxy, Router},
-    upstream::{Exchange, Strategy},
+    upstream::Exchange,
 };
 use std::{hint::black_box, net::Ipv4Addr, path::Path, sync::Arc, time::Instant};
 
@@ -27,7 +27,7 @@ fn proxy() -> Arc<Proxy> {
     let exchange = Exchange::start().unwrap();
     Proxy::new(Parts {
         policy: Arc::new(policy),
-        router: Router::new(exchange, Strategy::default(), &Plan::default()).unwrap(),
+        router: Router::new(exchange, &Plan::default()).unwrap(),
         recorder: Recorder::off(),
         metrics: Arc::new(Metrics::new()),
         cache_octets_max: 1 << 20,

@@ -6,7 +6,7 @@ use squint::{
     metrics::Metrics,
     name::Name,
     proxy::{Parts, Plan, Proxy, Router},
-    upstream::{Exchange, Strategy},
+    upstream::Exchange,
 };
 use std::{
     net::{Ipv4Addr, UdpSocket},
@@ -33,7 +33,7 @@ pub(crate) fn proxy(now: Instant) -> anyhow::Result<Arc<Proxy>> {
     let plan = Plan { servers, ..Plan::default() };
     Ok(Proxy::new(Parts {
         policy: Arc::new(policy),
-        router: Router::new(Exchange::start()?, Strategy::default(), &plan)?,
+        router: Router::new(Exchange::start()?, &plan)?,
         recorder: Recorder::off(),
         metrics: Arc::new(Metrics::new()),
         cache_octets_max: 16 << 20,

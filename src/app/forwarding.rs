@@ -130,7 +130,9 @@ fn plan(config: &Config, servers: Vec<Url>, resolvers: &[Url], search: &[String]
     let client_subnet = config.upstream.client_subnet;
     let exclude = &config.dns64.exclude;
     let dns64 = config.dns64.prefix.0.map(|prefix| Dns64 { prefix, exclude: exclude.clone() });
-    let plan = Plan { servers, routes, bypass, caching, client_subnet, dnssec: None, dns64 };
+    let strategy = config.upstream.strategy;
+    let plan =
+        Plan { servers, strategy, routes, bypass, caching, client_subnet, dnssec: None, dns64 };
     Forwarding { plan, explicit, warnings }
 }
 

@@ -183,7 +183,7 @@ impl Running {
         let (rules, reports) = build::rules(config, &metrics)?;
         let policy = Arc::new(build::policy(config, Arc::clone(&knowledge), Arc::new(rules), 1));
         let (exchange, resolvers) = exchange(config, &system)?;
-        let router = Router::new(Arc::clone(&exchange), Strategy::default(), &forwarding.plan)?;
+        let router = Router::new(Arc::clone(&exchange), &forwarding.plan)?;
         let asked = Arc::clone(&router);
         let names = Names::start(move |name| asked.upstreams(name), HOSTS.into());
         let workers = thread::available_parallelism().map_or(1, usize::from);

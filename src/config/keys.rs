@@ -18,7 +18,7 @@ use crate::{
     name::Class,
     proxy::{Prefix6, Prefix64},
     server::{CertificateSource, Prefix, RateLimit},
-    upstream::Url,
+    upstream::{Strategy, Url},
     verdict::{Action, Mode},
 };
 
@@ -161,6 +161,9 @@ pub struct Upstream {
     /// Servers to forward to; none for those that the system uses.
     #[serde(with = "value::texts")]
     pub servers: Vec<Url>,
+    /// How one of several servers is chosen, of those of a route as well.
+    #[serde(with = "value::word")]
+    pub strategy: Strategy,
     /// Servers that know the names of private addresses; none for those that the system uses while `servers` has none either.
     #[serde(with = "value::texts")]
     pub private_reverse: Vec<Url>,

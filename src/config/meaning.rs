@@ -245,7 +245,7 @@ fn proxies(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
 }
 
 fn servers(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
-    let Upstream { servers, bootstrap, ca: _, private_reverse, client_subnet: _ } =
+    let Upstream { servers, strategy: _, bootstrap, ca: _, private_reverse, client_subnet: _ } =
         &config.upstream;
     set(servers, [Key("upstream"), Key("servers")], document, told);
     set(private_reverse, [Key("upstream"), Key("private_reverse")], document, told);

@@ -150,6 +150,10 @@ fn mistakes_in_keys_and_values_are_told_with_place_and_hint() {
         &[":2:7: lookalike.log: `log` is 90 and above `block`, which is 80"],
     );
     check("[lookalike]\nlog = 60\nblock = 40", &[":3:9: lookalike.block: `log` is 60"]);
+    check(
+        "[upstream]\nstrategy = 'fast'",
+        &["unknown strategy `fast`", "one of fastest, parallel, ordered, balance"],
+    );
     check("[lookalike]\nmode = 'on'", &["unknown mode `on`", "one of off, monitor, enforce"]);
     check("[lookalike]\nknown-good = true", &["did you mean `known_good`?"]);
     check("[platform]\nipfs_gateway = 'log'", &["did you mean `ipfs-gateway`?"]);

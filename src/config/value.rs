@@ -20,7 +20,7 @@ use crate::{
     name::Name,
     proxy::{Prefix6, Prefix64},
     server::Prefix,
-    upstream::Url,
+    upstream::{Strategy, Url},
     verdict::{Action, Mode},
 };
 
@@ -52,6 +52,14 @@ impl Word for Mode {
 
 impl Word for Kind {
     const WHAT: &'static str = "kind";
+    const ALL: &'static [Self] = &Self::ALL;
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Word for Strategy {
+    const WHAT: &'static str = "strategy";
     const ALL: &'static [Self] = &Self::ALL;
     fn word(self) -> &'static str {
         self.as_str()

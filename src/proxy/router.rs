@@ -27,6 +27,8 @@ pub(super) const HERE: u16 = 0;
 pub struct Plan {
     /// Whom to ask about everything else.
     pub servers: Vec<Url>,
+    /// How one of several is chosen, by routes as well.
+    pub strategy: Strategy,
     /// Whom to ask about names under a suffix; the longest suffix counts.
     pub routes: Vec<Route>,
     /// What clients may use to go around this server.
@@ -86,7 +88,6 @@ pub enum PlanError {
 /// Follows a plan, which is swapped whole. Shared by all who ask upstreams.
 pub struct Router {
     exchange: Arc<Exchange>,
-    strategy: Strategy,
     ways: ArcSwap<Ways>,
     /// The number of each set of servers that there has been, with what was made of its answers. A number is never given to
     /// another, for it keys answers that outlive their set.
@@ -140,15 +141,11 @@ pub(super) struct Way {
 }
 
 impl Router {
-    /// A router for a plan. All sets ask through `exchange` and choose their servers by `strategy`.
+    /// A router for a plan. All sets ask through `exchange`.
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn new(
-        exchange: Arc<Exchange>,
-        strategy: Strategy,
-        plan: &Plan,
-    ) -> Result<Arc<Self>, PlanError> {
+    pub fn new(exchange: Arc<Exchange>, plan: &Plan) -> Result<Arc<Self>, PlanError> {
         let none = Ways {
             suffixes: Suffixes::new(),
             sets: Vec::new(),
@@ -160,12 +157,8 @@ impl Router {
             dns64: None,
             here64: HERE,
         };
-        let router = Self {
-            exchange,
-            strategy,
-            ways: ArcSwap::from_pointee(none),
-            numbers: Mutex::default(),
-        };
+        let router =
+            Self { exchange, ways: ArcSwap::from_pointee(none), numbers: Mutex::default() };
         router.follow(plan)?;
         Ok(Arc::new(router))
     }
@@ -207,7 +200,7 @@ impl Router {
         }
         sets.sort_unstable_by_key(|it| it.0);
         sets.dedup_by_key(|it| it.0);
-        let sets = self.sets(&sets, &old)?;
+        let sets = self.sets(&sets, plan.strategy, &old)?;
         let held = old.validator.as_ref();
         let validator = plan.dnssec.as_ref().map(|it| vouched::validator(it, held));
         let (caching, dns64) = (plan.caching, plan.dns64.clone());
@@ -230,6 +223,7 @@ impl Router {
     fn sets(
         &self,
         wanted: &[(u16, &[Url])],
+        strategy: Strategy,
         old: &Ways,
     ) -> Result<Vec<(u16, Arc<Upstreams>)>, SetError> {
         let servers = wanted.iter().map(|it| it.1.len()).sum();
@@ -238,15 +232,13 @@ impl Router {
             let equal = |it: &&(u16, Arc<Upstreams>)| it.1.urls() == *urls;
             let held = old
                 .set(*number)
-                .or_else(|| made.iter().chain(&old.sets).find(equal).map(|it| &it.1));
+                .or_else(|| made.iter().chain(&old.sets).find(equal).map(|it| &it.1))
+                .filter(|it| it.strategy() == strategy);
             let set = match held {
                 Some(set) => Arc::clone(set),
-                None => Arc::new(Upstreams::among(
-                    Arc::clone(&self.exchange),
-                    urls,
-                    self.strategy,
-                    servers,
-                )?),
+                None => {
+                    Arc::new(Upstreams::among(Arc::clone(&self.exchange), urls, strategy, servers)?)
+                }
             };
             made.push((*number, set));
         }
@@ -391,7 +383,7 @@ mod tests {
     }
 
     fn router(plan: &Plan) -> Arc<Router> {
-        Router::new(Exchange::start().unwrap(), Strategy::default(), plan).unwrap()
+        Router::new(Exchange::start().unwrap(), plan).unwrap()
     }
 
     fn way(router: &Router, name: &str) -> Way {
@@ -412,6 +404,22 @@ mod tests {
         ("168.192.in-addr.arpa", &["192.0.2.2"]),
         ("mask.icloud.com", &["192.0.2.1"]),
     ];
+
+    #[tokio::test]
+    async fn another_strategy_is_followed_by_every_set() {
+        let mut plan = plan(&["192.0.2.1"], ROUTES);
+        let router = router(&plan);
+        let set = |name: &str| router.upstreams(&Name::parse(name).unwrap()).unwrap();
+        let (default, corp) = (set("www.example"), way(&router, "corp.local"));
+        router.follow(&plan).unwrap();
+        assert!(Arc::ptr_eq(&set("www.example"), &default), "what stays the same stays");
+        plan.strategy = Strategy::Balance;
+        router.follow(&plan).unwrap();
+        for name in ["www.example", "corp.local"] {
+            assert_eq!(set(name).strategy(), Strategy::Balance);
+        }
+        assert_eq!(way(&router, "corp.local"), corp, "answers stay as well");
+    }
 
     #[tokio::test]
     async fn the_longest_suffix_decides_whom_to_ask() {

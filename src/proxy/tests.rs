@@ -7,7 +7,7 @@ use crate::{
     lookalike,
     platform::{Allow, Platforms},
     policy::{Group, Knowledge, OwnRules, Rules, Sinkhole},
-    upstream::{Exchange, Strategy, Url},
+    upstream::{Exchange, Url},
     verdict::{Action, Mode},
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -48,7 +48,7 @@ impl Rig {
             }
         });
         let plan = Plan { servers: vec![url], caching, ..Plan::default() };
-        let router = Router::new(Exchange::start().unwrap(), Strategy::default(), &plan).unwrap();
+        let router = Router::new(Exchange::start().unwrap(), &plan).unwrap();
         let proxy = Proxy::new(Parts {
             policy: Arc::new(policy()),
             router,
@@ -398,7 +398,7 @@ async fn a_name_that_does_not_exist_has_no_type() {
 
 #[tokio::test]
 async fn a_type_that_has_been_there_is_asked_for_again() {
-    let script = |it: &[u8]| match it[question_end(it) - 3] as u16 {
+    let script = |it: &[u8]| match u16::from(it[question_end(it) - 3]) {
         rtype::A => Some(reply(it, 0, Some(1), 1)),
         _ => Some(denial(it)),
     };

@@ -53,7 +53,7 @@ pub(crate) use carrier::Carrier;
 pub use clock::unix_time;
 pub use exchange::Exchange;
 pub use names::{LOOKUPS_MAX, NAMES_MAX, Names};
-pub use pool::{ServerState, SetError, Strategy, UnknownStrategy, Upstreams};
+pub use pool::{ServerState, SetError, Strategy, Upstreams};
 pub use ports::{AGE_MAX, PORTS, USES_MAX};
 pub use shared::{Counts, SERVERS_MAX, SOCKETS_MAX};
 pub use trust::{Trust, TrustError};

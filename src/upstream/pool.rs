@@ -10,7 +10,6 @@ use crate::dns::Client;
 use arc_swap::ArcSwap;
 use std::{
     fmt,
-    str::FromStr,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -48,19 +47,6 @@ impl Strategy {
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-/// A word that names no strategy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown strategy\nhint: known are `fastest`, `parallel`, `ordered`, `balance`")]
-pub struct UnknownStrategy;
-
-impl FromStr for Strategy {
-    type Err = UnknownStrategy;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStrategy> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(UnknownStrategy)
     }
 }
 
@@ -154,6 +140,11 @@ impl Upstreams {
         }
         self.servers.store(Arc::new(new));
         Ok(())
+    }
+
+    /// How they are chosen.
+    pub const fn strategy(&self) -> Strategy {
+        self.strategy
     }
 
     /// The servers as URLs, in the order given.

@@ -289,6 +289,31 @@ async fn a_dead_server_of_several_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_strategy_says_who_is_asked() {
+    let check = async |strategy: Strategy, asked: [std::ops::RangeInclusive<usize>; 3]| {
+        let said = |ms, last| move |it: &Heard| vec![Said::After(ms, address(&it.packet, last))];
+        let fakes = [
+            Fake::start(said(5, 1)).await,
+            Fake::start(said(1, 2)).await,
+            Fake::start(said(5, 3)).await,
+        ];
+        let urls: Vec<Url> = fakes.iter().map(Fake::udp).collect();
+        let upstreams = Upstreams::new(Exchange::start().unwrap(), &urls, strategy).unwrap();
+        for _ in 0..100 {
+            assert_ne!(last(&upstreams.forward(&ask("www.example")).await.unwrap()), 0);
+        }
+        let heard = fakes.map(|it| it.heard().len());
+        let held = heard.iter().zip(&asked).all(|(it, range)| range.contains(it));
+        assert!(held, "{strategy}: {heard:?}");
+    };
+    // At first, and now and then, all get a copy.
+    check(Strategy::Fastest, [0..=20, 90..=100, 0..=20]).await;
+    check(Strategy::Parallel, [100..=100, 100..=100, 100..=100]).await;
+    check(Strategy::Ordered, [95..=100, 0..=20, 0..=20]).await;
+    check(Strategy::Balance, [15..=70, 15..=70, 15..=70]).await;
+}
+
+#[tokio::test]
 async fn a_slow_server_is_left_and_a_recovered_one_found() {
     let slow = Fake::start(|it| match it.nth {
         0..30 => vec![Said::After(60, address(&it.packet, 1))],
