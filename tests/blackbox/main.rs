@@ -18,6 +18,7 @@ mod peers;
 mod ports;
 #[path = "../running/support/process.rs"]
 mod process;
+mod rows;
 mod run;
 mod script;
 mod server;

@@ -2,6 +2,7 @@
 
 use crate::{
     all,
+    rows::{self, Held, Row},
     run::{Outcome, Picked},
     runtime,
     server::Kind,
@@ -37,41 +38,92 @@ fn compared_with_others() {
         .map(|kind| runtime().block_on(all(kind, &Picked::default())))
         .into_iter()
         .collect();
-    let ours = &results[0];
-    let mut rules: Vec<(&str, Vec<usize>)> = Vec::new();
-    let own: BTreeSet<usize> = ours.iter().filter(|it| it.ours).map(|it| it.place).collect();
-    for it in ours {
-        match rules.last_mut().filter(|last| last.0 == it.rule) {
-            Some((_, places)) => places.push(it.place),
-            None => rules.push((&it.rule, vec![it.place])),
+    let compared = Compared::of(&results);
+    let text = [
+        compared.by_rule(),
+        compared.by_row("What a forwarder has to keep", &["of", "rule"], "rules.tsv"),
+        compared.by_row("Attacks", &["attack", "known from", "what is done"], "attacks.tsv"),
+        failures(&results),
+    ]
+    .join("\n");
+    let path = env::var("BLACKBOX_TABLE").expect("BLACKBOX_TABLE says where the table goes");
+    fs::write(path, text).unwrap();
+}
+
+/// What became of every case, server by server.
+struct Compared<'o> {
+    ours: &'o [Outcome],
+    /// Our own choices.
+    own: BTreeSet<usize>,
+    held: Vec<BTreeMap<usize, bool>>,
+    names: String,
+}
+
+impl<'o> Compared<'o> {
+    fn of(results: &'o [Vec<Outcome>]) -> Self {
+        let ours = &results[0];
+        let own = ours.iter().filter(|it| it.ours).map(|it| it.place).collect();
+        let held = results.iter().map(|it| by_place(it)).collect();
+        let names = Kind::ALL.map(|it| format!("{} {}", it.as_str(), it.version())).join(" | ");
+        Self { ours, own, held, names }
+    }
+
+    /// How many of these cases there are, and how many of them hold for each server.
+    fn cells(&self, places: &BTreeSet<usize>) -> String {
+        let cell = |server: &BTreeMap<usize, bool>| {
+            let count = places.iter().filter(|it| server.get(it) == Some(&true)).count();
+            let tried = places.iter().any(|it| server.contains_key(it));
+            if tried { count.to_string() } else { "-".to_owned() }
+        };
+        let cells: Vec<String> = self.held.iter().map(cell).collect();
+        let count = if places.is_empty() { "-".to_owned() } else { places.len().to_string() };
+        format!("{count} | {}", cells.join(" | "))
+    }
+
+    /// One row a rule of the cases.
+    fn by_rule(&self) -> String {
+        let mut rules: Vec<(&str, BTreeSet<usize>)> = Vec::new();
+        for it in self.ours {
+            match rules.last_mut().filter(|last| last.0 == it.rule) {
+                Some((_, places)) => _ = places.insert(it.place),
+                None => rules.push((&it.rule, BTreeSet::from([it.place]))),
+            }
         }
+        let mut text = format!("| rule | cases | {} |\n|---|---|---|---|---|---|\n", self.names);
+        let mut all_counted = BTreeSet::new();
+        for (rule, places) in &rules {
+            let mark = if places.is_subset(&self.own) { " (our choice)" } else { "" };
+            writeln!(text, "| {rule}{mark} | {} |", self.cells(places)).unwrap();
+            all_counted.extend(places.difference(&self.own).copied());
+        }
+        writeln!(text, "| **all but our own choices** | {} |", self.cells(&all_counted)).unwrap();
+        text
     }
-    let held: Vec<BTreeMap<usize, bool>> = results.iter().map(|it| by_place(it)).collect();
-    let names = Kind::ALL.map(|it| format!("{} {}", it.as_str(), it.version()));
-    let mut text = format!("| rule | cases | {} |\n|---|---|---|---|---|---|\n", names.join(" | "));
-    let cell = |server: &BTreeMap<usize, bool>, places: &BTreeSet<usize>| {
-        let count = places.iter().filter(|it| server.get(it) == Some(&true)).count();
-        let tried = places.iter().filter(|it| server.contains_key(it)).count();
-        if tried == 0 { "-".to_owned() } else { count.to_string() }
-    };
-    let mut all_counted = BTreeSet::new();
-    for (rule, places) in &rules {
-        let places: BTreeSet<usize> = places.iter().copied().collect();
-        let cells: Vec<String> = held.iter().map(|it| cell(it, &places)).collect();
-        let mark = if places.is_subset(&own) { " (our choice)" } else { "" };
-        writeln!(text, "| {rule}{mark} | {} | {} |", places.len(), cells.join(" | ")).unwrap();
-        all_counted.extend(places.difference(&own).copied());
+
+    /// One row a line of a file: what the cases among what holds it say of each server. Our own choices do not count.
+    fn by_row(&self, title: &str, heads: &[&str], file: &str) -> String {
+        let mut text = format!(
+            "## {title}\n\n| {} | held by | cases | {} |\n|",
+            heads.join(" | "),
+            self.names
+        );
+        text += &"---|".repeat(heads.len() + 6);
+        text.push('\n');
+        for Row { cells, held } in rows::read(file) {
+            let is_meant = |it: &&Outcome| held.iter().any(|held| held.means(&it.rule, &it.case));
+            let places = self.ours.iter().filter(is_meant).map(|it| it.place);
+            let places: BTreeSet<usize> = places.filter(|it| !self.own.contains(it)).collect();
+            let by: Vec<String> = held.iter().map(Held::text).collect();
+            let by = if by.is_empty() { "-".to_owned() } else { by.join("; ") };
+            writeln!(text, "| {} | {by} | {} |", cells.join(" | "), self.cells(&places)).unwrap();
+        }
+        text
     }
-    let cells: Vec<String> = held.iter().map(|it| cell(it, &all_counted)).collect();
-    writeln!(
-        text,
-        "| **all but our own choices** | {} | {} |",
-        all_counted.len(),
-        cells.join(" | ")
-    )
-    .unwrap();
-    writeln!(text, "\nWhat others fail:\n").unwrap();
-    for (kind, outcomes) in Kind::ALL.iter().zip(&results) {
+}
+
+fn failures(results: &[Vec<Outcome>]) -> String {
+    let mut text = "## What others fail\n\n".to_owned();
+    for (kind, outcomes) in Kind::ALL.iter().zip(results) {
         for it in outcomes.iter().filter(|it| it.result.is_err()) {
             let why = it.result.as_ref().unwrap_err().lines().next().unwrap_or_default();
             let (server, over) = (kind.as_str(), it.transport.as_str());
@@ -80,6 +132,5 @@ fn compared_with_others() {
                 .unwrap();
         }
     }
-    let path = env::var("BLACKBOX_TABLE").expect("BLACKBOX_TABLE says where the table goes");
-    fs::write(path, text).unwrap();
+    text
 }
