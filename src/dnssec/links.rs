@@ -7,7 +7,7 @@ use super::{
     session::{Session, Signed, Trouble},
 };
 use crate::{
-    dns::{Answer, Ede, Rcode, RrSet, RrSets, rtype},
+    dns::{Answer, Ede, LooseEnd, Rcode, RrSet, RrSets, rtype},
     name::Name,
 };
 
@@ -31,6 +31,11 @@ impl Session<'_> {
             return Ok(None);
         }
         let Some(sets) = RrSets::read(answer) else { return Err(too_much()) };
+        // Whoever asked follows an alias that is left unfollowed, and has what is said of that judged by itself.
+        let end = match answer.loose_end() {
+            Some(LooseEnd::Alias(end)) => Some(*end),
+            Some(LooseEnd::Circle) | None => None,
+        };
         let mut name = name.clone();
         let (mut whole, mut seen) = (Some(u32::MAX), vec![false; sets.answer.len()]);
         for _ in 0..LINKS_MAX {
@@ -39,7 +44,7 @@ impl Session<'_> {
             }
             let (link, next) = self.link(&name, qtype, answer.rcode(), &sets, &mut seen).await?;
             whole = shorter(whole, link);
-            let Some(next) = next else {
+            let Some(next) = next.filter(|it| Some(it) != end.as_ref()) else {
                 let rest: Vec<&RrSet> = unseen(&sets, &seen).collect();
                 for set in rest {
                     whole = shorter(whole, self.records(set, &sets).await?);

@@ -236,6 +236,32 @@ async fn what_does_not_fit_is_bogus() {
 }
 
 #[tokio::test]
+async fn aliases_left_unfollowed_are_judged_as_far_as_they_lead() {
+    let (rig, zone) = rig().await;
+    let alias =
+        |rtype, owner: &str| zone.signed(&name(owner), rtype, &[name("b.test").wire().to_vec()]);
+    let check = async |said: Said, expected: Result<u32, u16>| {
+        let (judged, _) = rig.judge("www.x.example", rtype::A, &said).await;
+        match judged {
+            Judged::Secure(secs) => assert_eq!(Ok(secs), expected),
+            Judged::Bogus(fault) => assert_eq!(Err(fault.code), expected, "{fault:?}"),
+            other => panic!("{other:?}"),
+        }
+    };
+    let both = |rtype, owner: &str| (alias(rtype, owner), Vec::new());
+    check(both(rtype::CNAME, "www.x.example"), Ok(60)).await;
+    // The one that a DNAME record makes is not signed, and made here where it is missing.
+    check(both(rtype::DNAME, "x.example"), Ok(60)).await;
+    let mut forged = both(rtype::CNAME, "www.x.example");
+    forged.0[0].2 = name("c.test").wire().to_vec();
+    check(forged, Err(Ede::DNSSEC_BOGUS)).await;
+    // Whoever says that there is nothing at its end has to prove it.
+    let soa = (name("example"), rtype::SOA, [&[0; 2][..], &[0; 20]].concat());
+    let denied = (alias(rtype::CNAME, "www.x.example"), vec![soa]);
+    check(denied, Err(Ede::DNSKEY_MISSING)).await;
+}
+
+#[tokio::test]
 async fn colliding_keys_and_piles_of_signatures_have_a_bound() {
     let (root, zone) = tree();
     let (above, below) = (Arc::clone(&root), Arc::clone(&zone));
