@@ -49,10 +49,12 @@ pub(super) fn choose(
     }
     let mut chain = vec![question.name.clone()];
     let mut kept = vec![false; header.records()];
+    // The names whose alias is kept.
+    let mut aliases: Vec<Name> = Vec::new();
     let mut late = false;
     for round in 0..PASSES_MAX {
         let known = chain.len();
-        let more = pass(message, at, question, &mut chain, &mut kept[..answers]);
+        let more = pass(message, at, question, (&mut chain, &mut aliases), &mut kept[..answers]);
         late |= round > 0 && more;
         if chain.len() == known || !kept[..answers].contains(&false) {
             break;
@@ -148,18 +150,16 @@ fn pass(
     message: &[u8],
     mut at: usize,
     question: &Question<'_>,
-    chain: &mut Vec<Name>,
+    (chain, aliases): (&mut Vec<Name>, &mut Vec<Name>),
     kept: &mut [bool],
 ) -> bool {
     // Records of one set stand together and point at the same name.
     let mut last: Option<(usize, usize)> = None;
-    // The names whose CNAME record has been seen.
-    let mut aliases: Vec<Name> = Vec::new();
     let mut more = false;
     for kept in kept {
         let Some(entry) = Entry::read(message, at) else { return more };
         at = entry.end();
-        if (*kept && entry.rtype != rtype::CNAME) || !fits(&entry, question) {
+        if *kept || !fits(&entry, question) {
             continue;
         }
         let target = names::pointer(message, entry.owner).filter(|it| it.0 == entry.owner);
@@ -168,10 +168,6 @@ fn pass(
             continue;
         }
         let Some(owner) = names::read(message, entry.owner) else { return more };
-        if *kept {
-            aliases.push(owner);
-            continue;
-        }
         let within = chain.contains(&owner);
         let above = || chain.iter().any(|it| is_above(&owner, it));
         let second = entry.rtype == rtype::CNAME && aliases.contains(&owner);
@@ -319,6 +315,14 @@ mod tests {
                 .answer(b"\x01b\xc0\x10", A, 60, ADDRESS)
                 .answer(b"\x01c\x04test\x00", A, 60, ADDRESS),
             &[("www.example", CNAME), ("c.test", A)],
+        );
+        // In whatever order they stand.
+        check(
+            sample()
+                .answer(b"\x01b\xc0\x10", CNAME, 60, WWW)
+                .answer(WWW, CNAME, 60, b"\x01b\xc0\x10")
+                .answer(b"\x01b\xc0\x10", CNAME, 60, WWW),
+            &[("www.example", CNAME), ("b.example", CNAME)],
         );
         check(
             sample()

@@ -82,15 +82,20 @@ fn missing(
             renaming.push((index, owner, names::read(message, entry.rdata.start)?));
         }
     }
-    let (mut name, mut made) = (name.clone(), Vec::new());
-    for _ in 0..CHAIN_MAX {
+    let (mut name, mut made, mut passed) = (name.clone(), Vec::new(), Vec::new());
+    // A name has one alias.
+    while passed.len() < CHAIN_MAX && !passed.contains(&name) {
+        passed.push(name.clone());
         let is_here = |it: &&Entry| names::read(message, it.owner).is_some_and(|it| it == name);
         if answers.iter().filter(is_here).any(|it| it.rtype == qtype) {
             break;
         }
         let alias = answers.iter().filter(is_here).find(|it| it.rtype == rtype::CNAME);
-        let above = renaming.iter().position(|it| name.is_within(&it.1) && name != it.1);
-        let by = above.map(|it| renaming.swap_remove(it));
+        // The closest counts, whatever the order, so that who reads on reads the same; it has then made its alias.
+        let above = |it: &(usize, Name, Name)| name.is_within(&it.1) && name != it.1;
+        let places = (0..renaming.len()).rev().filter(|it| above(&renaming[*it]));
+        let by =
+            places.max_by_key(|it| renaming[*it].1.label_count()).map(|it| renaming.remove(it));
         if let Some(alias) = alias {
             name = names::read(message, alias.rdata.start)?;
             continue;

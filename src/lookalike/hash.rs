@@ -84,10 +84,12 @@ impl Prefixes {
         let hashes = &self.hashes[start..=end];
         let (before, whole) = (hashes[0], hashes[end - start]);
         let powers = POWERS[..end - start].iter();
-        hashes.windows(2).zip(powers.clone()).zip(powers.rev()).map(move |((pair, &head), &tail)| {
-            let left = pair[0].wrapping_sub(before.wrapping_mul(head));
-            left.wrapping_sub(pair[1]).wrapping_mul(tail).wrapping_add(whole)
-        })
+        hashes.windows(2).zip(powers.clone()).zip(powers.rev()).map(
+            move |((pair, &head), &tail)| {
+                let left = pair[0].wrapping_sub(before.wrapping_mul(head));
+                left.wrapping_sub(pair[1]).wrapping_mul(tail).wrapping_add(whole)
+            },
+        )
     }
 
     /// What makes up the hashes of `text[start..end]` without two bytes: one part for every place of the first gap and one for every

@@ -90,12 +90,7 @@ pub fn decide(
 
 /// The verdict where an enforced rule or list has an answer of its own, whatever knowledge says of the name, which is not asked: its
 /// reasons are those of rules alone. `None` where only judging the name tells what is done. `now` is Unix time in seconds.
-pub fn decided_by_rules(
-    policy: &Policy,
-    id: PolicyId,
-    name: &Name,
-    now: u64,
-) -> Option<Verdict> {
+pub fn decided_by_rules(policy: &Policy, id: PolicyId, name: &Name, now: u64) -> Option<Verdict> {
     let rules = &policy.rules;
     if rules.own.find(name).is_none() && rules.index.find(name).block.is_none() {
         return None;

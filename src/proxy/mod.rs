@@ -297,7 +297,8 @@ impl Proxy {
             Slot::Empty => {
                 match entry.filter(|it| it.is_clean_under(policy.knowledge.generation)) {
                     Some(entry) => {
-                        let judged = self.judged(policy, id, &query.name, now, true, &Seen::UNKNOWN);
+                        let judged =
+                            self.judged(policy, id, &query.name, now, true, &Seen::UNKNOWN);
                         self.mark(entry, policy, id, &judged);
                         held = judged.verdict;
                         &held
