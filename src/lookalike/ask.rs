@@ -30,7 +30,7 @@ pub fn words() -> impl Iterator<Item = &'static str> {
 impl Engine {
     /// Whether a registrable domain is a site in wide use, or belongs to an owner of protected domains or to the operator.
     pub fn is_well_known(&self, registrable: &str) -> bool {
-        self.know.known.has(registrable) || self.know.protected.owner(registrable).is_some()
+        self.know.is_well_known(registrable)
     }
 
     /// Whether it is known whose a host is: a well-known domain, infrastructure, a public body, a look-up service, or a name

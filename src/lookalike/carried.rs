@@ -15,6 +15,9 @@ use super::{
 /// Highest score of a name carried by a rewriting proxy.
 pub(super) const PROXY_MAX: u8 = 75;
 
+/// Shortest key of a customer in what he asks a list: they have 20 letters and digits and more.
+const KEY_LEN_MIN: usize = 16;
+
 /// How a name has to be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried<'a> {
@@ -37,25 +40,54 @@ pub(super) fn carried<'a>(know: &Knowledge, host: &Host<'a>, hashes: &Prefixes) 
             Carried::By(suffix, kind)
         }
         None if know.guards.is_public_body(host.name, host.suffix) => Carried::Silent,
-        None => match know.guards.proxy(host.name, host.registrable) {
-            Some(suffix) if know.known.has(host.registrable) => Carried::By(suffix, Kind::Proxy),
-            Some(_) => Carried::Doubtful,
-            None if stands_before_underscore(know, host) => Carried::Doubtful,
-            None => Carried::No,
-        },
+        None => by_labels(know, host),
     }
+}
+
+/// What labels in a name say of what stands in front of them, whoever's the domain behind them is.
+fn by_labels<'a>(know: &Knowledge, host: &Host<'a>) -> Carried<'a> {
+    for (kind, at) in know.guards.marks(host.name, host.registrable) {
+        if kind != Kind::Proxy {
+            if is_looked_up(know, host, at) {
+                return Carried::Doubtful;
+            }
+        } else if know.known.has(host.registrable) {
+            return Carried::By(&host.name[at..], Kind::Proxy);
+        } else {
+            return Carried::Doubtful;
+        }
+    }
+    if stands_before_underscore(know, host) { Carried::Doubtful } else { Carried::No }
+}
+
+/// Whether a well-known name stands directly before the label at a place, or with the key of a customer between them:
+/// `paypal.com.dnsbl.mail.example`. Mail servers ask lists, their own among them, for every name in a mail (RFC 5782
+/// section 4). Nobody runs a list on a platform.
+fn is_looked_up(know: &Knowledge, host: &Host<'_>, at: usize) -> bool {
+    let before = &host.name[..at - 1];
+    let before = before.rsplit_once('.').filter(|it| is_key(it.1)).map_or(before, |it| it.0);
+    host.hosting.is_none() && know.is_well_known(name::registrable(before))
+}
+
+/// Whether a label reads like a key: words that lure have no digits among so many letters.
+fn is_key(label: &str) -> bool {
+    label.len() >= KEY_LEN_MIN
+        && label.bytes().all(|it| it.is_ascii_alphanumeric())
+        && label.bytes().any(|it| it.is_ascii_digit())
 }
 
 /// Whether a protected domain stands before a label with an underscore, below somebody else's domain that is not well known:
 /// `paypal.com._dmarc.evil.example`. Reports about a domain's mail are asked for like that (RFC 7489 section 7.1).
 pub(super) fn stands_before_underscore(know: &Knowledge, host: &Host<'_>) -> bool {
-    if !host.name.contains('_') {
+    if !host.name.contains('_') || know.guards.behind_underscore(host.name) == host.name {
         return false;
     }
-    let Some((before, rest)) = host.name.split_once("._") else { return false };
-    know.guards.behind_underscore(host.name).len() < host.name.len()
-        && !rest.starts_with("report._dmarc.")
-        && know.protected.owner(name::registrable(before)).is_some()
+    let carries = |(at, _)| {
+        let (before, behind): (&str, &str) = (&host.name[..at], &host.name[at..]);
+        !behind.starts_with("._report._dmarc.")
+            && know.protected.owner(name::registrable(before)).is_some()
+    };
+    host.name.match_indices("._").any(carries)
         && know.protected.owner(host.registrable).is_none()
         && !know.known.has(host.registrable)
 }
@@ -87,7 +119,8 @@ pub(super) fn is_undelegated(host: &Host<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lookalike::tests::{score, silent, why};
+    use crate::lookalike::tests::{hosted, score, score_hosted, silent, why};
+    use crate::name::Class;
 
     #[test]
     fn inner_names() {
@@ -125,9 +158,32 @@ mod tests {
             "login-paypal-com.ezproxy.secure-verify.com",
             "paypal.com._dmarc.evil.top",
             "login.paypal.com._tcp.evil.example",
+            "paypal.com.dnsbl.evil.example",
+            "www.paypal.com.rhsbl.evil.top",
+            "paypal.com.0a1b2c3d4e5f6a7b8c9d.dbl.evil.example",
+            "4.3.2.1.in-addr.paypal.com.spf.evil.example",
+            "paypal.com._spf.evil.example",
         ] {
             assert!((50..=PROXY_MAX).contains(&score(name)), "{name}: {}", score(name));
         }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_question_to_a_list_hides_nothing() {
+        for name in [
+            "paypal.com.evil.example",
+            "paypal.com.dnsbl.example",
+            "paypal.com.dnsbl-check.evil.example",
+            "paypal.com.account-verify.dnsbl.evil.example",
+            "paypal.com.accountverification.dnsbl.evil.example",
+            "paypal-login.top.dnsbl.evil.example",
+            "paypal.com-rhsbl.evil.example",
+            "paypal.login.dbl.evil.top",
+        ] {
+            assert!(score(name) >= 80, "{name}: {}", score(name));
+        }
+        let on_platform = hosted("paypal.com.dnsbl.netlify.app", "netlify.app", Class::Paas);
+        assert!(score_hosted(&on_platform) >= 80);
     }
 
     #[test]

@@ -31,6 +31,11 @@ pub(super) enum Kind {
 impl Kind {
     const ALL: [Self; 6] =
         [Self::Exempt, Self::Lookup, Self::Proxy, Self::Search, Self::Owned, Self::Underscore];
+
+    /// The kind that a table keeps as this number.
+    fn of(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| *it as u32 == number)
+    }
 }
 
 /// Suffixes and labels with what they are known for.
@@ -40,16 +45,17 @@ pub(super) struct Guards {
     before_country: Vec<&'static str>,
     /// Whole suffixes with a `*` for one label in the middle.
     wild: Vec<(&'static str, Kind)>,
-    /// Labels that make everything above them a proxy: the `ezproxy` of `ezproxy.*`.
-    proxies: Texts,
+    /// Labels that say what stands in front of them: the `ezproxy` of `ezproxy.*` a proxied site, the `dnsbl` of `dnsbl.*`
+    /// a name that is looked up.
+    marks: Texts,
     /// Such labels with a `*` in them.
-    wild_proxies: Vec<&'static str>,
+    wild_marks: Vec<(&'static str, Kind)>,
 }
 
 impl Guards {
     /// Reads `infrastructure.tsv` and `carried.tsv`, and adds the operator's domains and search domains.
     pub(super) fn new(own: &[String], search: &[String]) -> Self {
-        let (mut before_country, mut wild, mut proxies) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut before_country, mut wild, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         let mut plain: Vec<(String, u32)> = Vec::new();
         plain.extend(own.iter().map(|it| (super::protect::canonical(it), Kind::Owned as u32)));
         plain.extend(search.iter().map(|it| (super::protect::canonical(it), Kind::Search as u32)));
@@ -70,7 +76,7 @@ impl Guards {
                 // Top-level labels that are not delegated are known as such without a list.
                 _ if kind == Kind::Search && !pattern.contains('.') => (),
                 (Some(head), Kind::Exempt) if !head.contains('*') => before_country.push(head),
-                (Some(head), Kind::Proxy) => proxies.push(head),
+                (Some(head), Kind::Proxy | Kind::Lookup) => marks.push((head, kind)),
                 _ if pattern.contains('*') => {
                     wild.push((pattern.strip_prefix("*.").unwrap_or(pattern), kind));
                 }
@@ -86,10 +92,10 @@ impl Guards {
         } else {
             Texts::new(all.chain(plain_wild.iter().map(|(it, kind)| (*it, *kind as u32))))
         };
-        let (wild_proxies, proxies): (Vec<_>, Vec<_>) =
-            proxies.into_iter().partition(|it: &&str| it.contains('*'));
-        let proxies = Texts::new(proxies.into_iter().map(|it| (it, 0)));
-        Self { suffixes, before_country, wild, proxies, wild_proxies }
+        let (wild_marks, marks): (Vec<_>, Vec<_>) =
+            marks.into_iter().partition(|it: &(&str, Kind)| it.0.contains('*'));
+        let marks = Texts::new(marks.into_iter().map(|(it, kind)| (it, kind as u32)));
+        Self { suffixes, before_country, wild, marks, wild_marks }
     }
 
     /// What the longest known suffix of a name is known for, and that suffix. `hashes` are those of the whole name.
@@ -111,7 +117,7 @@ impl Guards {
     fn get(&self, name: &str, hashes: &Prefixes, start: usize) -> Option<Kind> {
         let text = name.as_bytes();
         let kind = self.suffixes.get_hashed(hashes.of(start, text.len()), &text[start..])?;
-        Kind::ALL.into_iter().find(|it| *it as u32 == kind).filter(|&it| it != Kind::Underscore)
+        Kind::of(kind).filter(|&it| it != Kind::Underscore)
     }
 
     /// Whether a name stands under a government or education suffix of some country (`gov.uk`, `edu.au`, `k12.ca.us`).
@@ -123,22 +129,25 @@ impl Guards {
         self.wild.iter().any(|(pattern, kind)| *kind == Kind::Exempt && ends_like(name, pattern))
     }
 
-    /// The suffix of a rewriting proxy known by a label of its own, with that label in front.
-    pub(super) fn proxy<'a>(&self, name: &'a str, registrable: &str) -> Option<&'a str> {
-        let own = name.strip_suffix(registrable)?;
-        let mut at = 0;
-        for label in own.split('.') {
-            // The proxy's label needs a carried name before it.
-            if at > 0 && self.is_proxy(label) {
-                return Some(&name[at..]);
-            }
-            at += label.len() + 1;
-        }
-        None
+    /// The labels below a registrable domain that say what stands in front of them, with where they begin.
+    pub(super) fn marks<'a>(
+        &'a self,
+        name: &'a str,
+        registrable: &str,
+    ) -> impl Iterator<Item = (Kind, usize)> {
+        let own = name.strip_suffix(registrable).unwrap_or("");
+        let mut next = 0;
+        own.split('.').filter_map(move |label| {
+            let at = next;
+            next += label.len() + 1;
+            // Without a name in front there is nothing to say anything of.
+            if at == 0 { None } else { self.mark(label).map(|kind| (kind, at)) }
+        })
     }
 
-    fn is_proxy(&self, label: &str) -> bool {
-        self.proxies.get(label).is_some() || self.wild_proxies.iter().any(|it| like(label, it))
+    fn mark(&self, label: &str) -> Option<Kind> {
+        let kind = self.marks.get(label).and_then(Kind::of);
+        kind.or_else(|| self.wild_marks.iter().find(|it| like(label, it.0)).map(|it| it.1))
     }
 
     /// What is left of a name behind the last label that marks what stands before it as an argument.
@@ -245,10 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn proxies_known_by_a_label() {
+    fn labels_say_what_stands_in_front_of_them() {
         let guards = guards();
-        let got = guards.proxy("www-paypal-com.ezproxy.uni.example", "uni.example");
-        assert_eq!(got, Some("ezproxy.uni.example"));
-        assert_eq!(guards.proxy("ezproxy.uni.example", "uni.example"), None);
+        let check = |name: &str, registrable: &str, expected: &[(Kind, usize)]| {
+            assert_eq!(guards.marks(name, registrable).collect::<Vec<_>>(), expected, "{name}");
+        };
+        check("www-paypal-com.ezproxy.uni.example", "uni.example", &[(Kind::Proxy, 15)]);
+        check("ezproxy.uni.example", "uni.example", &[]);
+        check("paypal.com.dnsbl.mail.example", "mail.example", &[(Kind::Lookup, 11)]);
+        check("paypal.com.rbl.example", "rbl.example", &[]);
     }
 }

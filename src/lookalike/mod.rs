@@ -58,7 +58,7 @@ use std::sync::Arc;
 pub use ask::{known_good, official_domains, words};
 
 use crate::{
-    name::{Class, Host},
+    name::{self, Class, Host},
     verdict::{Finding, Technique},
 };
 
@@ -135,6 +135,11 @@ impl Knowledge {
     /// How risky a suffix is: 1 to 3, 0 for others.
     fn risk(&self, suffix: &str) -> u32 {
         self.risky.get(suffix).unwrap_or(0)
+    }
+
+    /// Whether a registrable domain is a site in wide use, or belongs to an owner of protected domains or to the operator.
+    fn is_well_known(&self, registrable: &str) -> bool {
+        self.known.has(registrable) || self.protected.owner(registrable).is_some()
     }
 }
 
@@ -233,7 +238,7 @@ impl Engine {
         let regional = |last: &str| kind != Kind::Proxy || last.len() == 2;
         let mut rest = inner;
         while let Some((head, _)) = rest.rsplit_once('.').filter(|it| regional(it.1)) {
-            if self.is_honest(&Host::new(head)) {
+            if self.know.is_well_known(name::registrable(head)) {
                 return 0;
             }
             rest = head;
@@ -255,11 +260,6 @@ impl Engine {
             finding.why = format!("{} (carried by `{suffix}`)", finding.why);
         }
         score
-    }
-
-    /// Whether a host belongs to an owner of protected domains or to a well-known site.
-    fn is_honest(&self, host: &Host<'_>) -> bool {
-        self.owner_of(host).is_some() || self.know.known.has(host.registrable)
     }
 
     /// Collects the evidence about a host; `None` when it is passed over.
