@@ -23,8 +23,16 @@ pub struct Offline {
 
 /// Builds the policy that `serve` would run with the same file.
 pub fn offline(file: Option<&Path>) -> anyhow::Result<Offline> {
-    let search_domains = super::system::HostSystem::read(&[]).search_domains();
-    offline_with(&crate::config::find(file).load()?, search_domains)
+    offline_with(&crate::config::find(file).load()?, host_search_domains())
+}
+
+/// The domains behind which names are taken for carried, on this host.
+pub fn search_domains(config: &Config) -> Vec<String> {
+    lookalike(config, host_search_domains()).search_domains
+}
+
+fn host_search_domains() -> Vec<String> {
+    super::system::HostSystem::read(&[]).search_domains()
 }
 
 /// Builds the policy of a configuration on a host with these search domains.
@@ -38,7 +46,7 @@ pub fn offline_with(config: &Config, search_domains: Vec<String>) -> anyhow::Res
     Ok(Offline { policy: policy(config, knowledge, Arc::new(rules), 1), now: super::clock::unix() })
 }
 
-/// What the look-alike engine is built from.
+/// What the look-alike engine is built from, on a host with these search domains.
 pub fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Config {
     let Own { domains, typos, owned } = config.protect.own();
     lookalike::Config {
@@ -51,6 +59,7 @@ pub fn lookalike(config: &Config, search_domains: Vec<String>) -> lookalike::Con
         // Names under a route are the operator's own, as those under a search domain are.
         search_domains: search_domains
             .into_iter()
+            .chain(config.lookalike.search_domains.iter().map(ToString::to_string))
             .chain(config.routes.iter().map(|it| it.suffix.to_string()))
             .collect(),
     }

@@ -15,5 +15,5 @@ mod run;
 mod status;
 mod system;
 
-pub use build::{Offline, describe, lookalike, offline, offline_with};
+pub use build::{Offline, describe, lookalike, offline, offline_with, search_domains};
 pub use run::{Options, serve};

@@ -5,7 +5,7 @@ use crate::{
     app,
     config::{self, Domain},
     hunt::{FLAGGED_MAX, Flagged, Own, Proposal, Survey, Trial},
-    lookalike::Engine,
+    lookalike::{self, Engine},
 };
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -65,7 +65,9 @@ fn suggest(suggest: &Suggest) -> anyhow::Result<ExitCode> {
     let config = config::find(suggest.config.as_deref()).load()?;
     let mut survey = Survey::new();
     let bad = names::each(io::stdin().lock(), |it| survey.add(it))?;
-    let engine = Engine::new(&app::lookalike(&config, Vec::new()));
+    // A search domain or a route is no reason against a domain: it is one for it.
+    let known = app::lookalike(&config, Vec::new());
+    let engine = Engine::new(&lookalike::Config { search_domains: Vec::new(), ..known });
     let proposals = survey.proposals(&engine);
     let mut told = anstream::stderr().lock();
     if bad > 0 {
@@ -124,7 +126,7 @@ fn try_domain(wanted: &Try) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_BAD_INPUT));
     }
     let own = Own { domains: vec![domain.clone()], ..config.protect.own() };
-    let trial = Trial::new(own, config.lookalike.log);
+    let trial = Trial::new(own, app::search_domains(&config), config.lookalike.log);
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let is_meant = |it: &Flagged| it.target == domain;
     for (site, flagged) in trial.well_known().into_iter().filter(|it| is_meant(&it.1)) {

@@ -298,6 +298,9 @@ pub struct Lookalike {
     /// What they hold, once they are read.
     #[serde(skip)]
     pub known_good_sites: Arc<[String]>,
+    /// Domains that hosts of this network append to names, besides those that this host appends.
+    #[serde(with = "value::texts")]
+    pub search_domains: Vec<Domain>,
 }
 
 impl Default for Lookalike {
@@ -309,6 +312,7 @@ impl Default for Lookalike {
             known_good: true,
             known_good_files: Vec::new(),
             known_good_sites: Arc::default(),
+            search_domains: Vec::new(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     hunt::Trial,
     list::{Kind, LISTS_MAX},
     name,
-    platform::Allow,
+    platform::{Allow, Platforms},
     upstream::{SET_MAX, Url},
 };
 use Step::{At, Key};
@@ -63,6 +63,7 @@ pub(super) fn problems(config: &Config, document: &Document<'_>) -> Vec<Problem>
     lifetimes(config, document, &mut told);
     thresholds(config, document, &mut told);
     protect(config, document, &mut told);
+    search_domains(config, document, &mut told);
     own_platforms(config, document, &mut told);
     lists(config, document, &mut told);
     let rules = config.rules.iter().map(|it| &it.name).enumerate();
@@ -115,7 +116,7 @@ pub(super) fn wide_domains(
     if protect.domains.is_empty() {
         return Vec::new();
     }
-    let trial = Trial::new(protect.own(), config.lookalike.log);
+    let trial = Trial::new(protect.own(), Vec::new(), config.lookalike.log);
     let mut flagged: HashMap<String, Vec<&str>> = HashMap::new();
     for (site, it) in trial.well_known() {
         flagged.entry(it.target).or_default().push(site);
@@ -364,6 +365,35 @@ fn thresholds(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>)
             "what is blocked is logged as well, so `log` is the lower score",
         ));
     }
+}
+
+fn search_domains(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {
+    let domains = &config.lookalike.search_domains;
+    let key = [Key("lookalike"), Key("search_domains")];
+    let element = |at| key.into_iter().chain([At(at)]).collect::<Vec<_>>();
+    if domains.len() > ROUTES_MAX {
+        let message = format!("there are {} domains; the limit is {ROUTES_MAX}", domains.len());
+        told.push(document.error(&key, message, ""));
+    }
+    for (at, domain) in domains.iter().enumerate() {
+        let top = domain.rsplit('.').next().unwrap_or(domain);
+        let below = format!("x.{domain}");
+        let hosting = Platforms::builtin().find(&below, 0);
+        if name::is_delegated(top) && name::registrable(domain).is_empty() {
+            told.push(document.error(
+                &element(at),
+                format!("`{domain}` is a public suffix: strangers register names under it"),
+                "name the domain under it that your hosts append",
+            ));
+        } else if hosting.is_some_and(|it| it.tenant == below) {
+            told.push(document.warning(
+                &element(at),
+                format!("`{domain}` is a platform: strangers have names under it"),
+                "names that deceive there are not found; name your own part of it",
+            ));
+        }
+    }
+    repeated(domains.iter().enumerate(), element, document, told);
 }
 
 fn protect(config: &Config, document: &Document<'_>, told: &mut Vec<Problem>) {

@@ -144,6 +144,19 @@ fn mistakes_in_keys_and_values_are_told_with_place_and_hint() {
         "[protect]\ndomains = ['nova.example']\ntypos = ['nova.example', 'novva.example']",
         &[":3:26: protect.typos: `novva.example` is none of your `domains`", "add it to"],
     );
+    check(
+        "[lookalike]\nsearch_domains = ['corp.example', 'not a name']",
+        &[":2:35: lookalike.search_domains: `not a name` has a character", "^^^^^^^^^^^^"],
+    );
+    check("[lookalike]\nsearch_domains = ['*.corp.example']", &[":2:19:", "leave out `*.`"]);
+    check(
+        "[lookalike]\nsearch_domains = ['lan', 'co.uk']",
+        &[":2:26: lookalike.search_domains: `co.uk` is a public suffix", "hint: name the domain"],
+    );
+    check(
+        "[lookalike]\nsearch_domains = ['Corp.example.', 'corp.example']",
+        &[":2:36: lookalike.search_domains: `corp.example` stands on line 2 already"],
+    );
     check("[lookalike]\nblock = 101", &[":2:9:", "a whole number from 0 to 100"]);
     check(
         "[lookalike]\nlog = 90",
@@ -267,6 +280,10 @@ fn what_is_probably_not_meant_is_warned_about() {
     check(
         "[server]\nproxy_protocol = ['0.0.0.0/0']",
         "2:19: server.proxy_protocol: `0.0.0.0/0` lets everybody",
+    );
+    check(
+        "[lookalike]\nsearch_domains = ['our.netlify.app', 'netlify.app']",
+        "2:38: lookalike.search_domains: `netlify.app` is a platform",
     );
     check(
         "[platform]\nallow = ['our-*.azurewebsites.net']",

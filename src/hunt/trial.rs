@@ -45,11 +45,19 @@ pub struct Own {
 }
 
 impl Trial {
-    /// Protects domains; names score at least `log` to be flagged.
-    pub fn new(own: Own, log: u8) -> Self {
+    /// Protects domains; names score at least `log` to be flagged. Behind `search_domains` the name that is carried counts.
+    pub fn new(own: Own, search_domains: Vec<String>, log: u8) -> Self {
         let Own { domains, typos, owned } = own;
         let (brands, known_good) = (false, false);
-        let config = Config { domains, typos, owned, brands, known_good, ..Config::default() };
+        let config = Config {
+            domains,
+            typos,
+            owned,
+            brands,
+            known_good,
+            search_domains,
+            ..Config::default()
+        };
         Self { engine: Engine::new(&config), log }
     }
 
@@ -91,7 +99,8 @@ mod tests {
     fn likenesses_are_flagged() {
         let domains = vec!["squint-dns.net".to_owned()];
         let owned = vec!["squint-dns-shop.com".to_owned()];
-        let trial = Trial::new(Own { domains, owned, ..Own::default() }, 50);
+        let search = vec!["corp.example".to_owned()];
+        let trial = Trial::new(Own { domains, owned, ..Own::default() }, search, 50);
         let check = |name: &str, expected: Option<(&str, Technique)>| {
             let got = trial.flags(name);
             let got = got.first().map(|it| (it.target.as_str(), it.technique));
@@ -100,6 +109,8 @@ mod tests {
         check("squint-dns-login.com", Some(("squint-dns.net", Technique::Combo)));
         check("squint-dns.net.evil.top", Some(("squint-dns.net", Technique::Embedding)));
         check("squint-dns.net", None);
+        check("squint-dns.net.corp.example", None);
+        check("squint-dns-login.com.corp.example", Some(("squint-dns.net", Technique::Combo)));
         check("squint-dns-shop.com", None);
         check("wikipedia.org", None);
         check("paypal-login.top", None);
@@ -109,7 +120,7 @@ mod tests {
     fn sites_in_wide_use_are_tried() {
         let trial = |domain: &str| {
             let domains = vec![domain.to_owned()];
-            Trial::new(Own { domains, ..Own::default() }, 50).well_known()
+            Trial::new(Own { domains, ..Own::default() }, Vec::new(), 50).well_known()
         };
         let found = trial("wlkipedia.org");
         let (_, flagged) = found.iter().find(|it| it.0 == "wikipedia.org").unwrap();

@@ -1,7 +1,7 @@
 //! Which names leave, by which way, and what is answered here.
 
 use crate::support::{
-    Data, Knot, Message, Process, Scripted, Squint, binary, free_port, run, wait_until,
+    Data, Knot, Message, Process, Scripted, Squint, binary, free_port, run, squint, wait_until,
 };
 use std::{net::SocketAddr, process::Command};
 
@@ -319,6 +319,36 @@ fn names_carried_by_a_route_are_no_deception() {
     assert_eq!(squint.ask("paypal.com.corp-intern.com", "A").data(), ["192.0.2.1"]);
     let other = Squint::start(upstream.address, &config("other.com"));
     assert_eq!(other.ask("paypal.com.corp-intern.com", "A").data(), ["0.0.0.0"]);
+}
+
+#[test]
+fn names_carried_by_a_configured_search_domain_are_no_deception() {
+    let config = "[lookalike]\nmode = \"enforce\"\nsearch_domains = [\"corp-intern.com\"]\n";
+    let upstream = upstream();
+    let server = Squint::start(upstream.address, config);
+    assert_eq!(server.ask("paypal.com.corp-intern.com", "A").data(), ["192.0.2.1"]);
+    assert_eq!(server.ask("paypal-login.top.corp-intern.com", "A").data(), ["0.0.0.0"]);
+    assert_eq!(server.ask("paypal.com.other-intern.com", "A").data(), ["0.0.0.0"]);
+
+    let data = Data::new();
+    data.write_config(config);
+    let file = data.config().display().to_string();
+    let check = |name: &str, action: &str| {
+        let done = squint(&["check", "--json", "--config", &file, name], "");
+        let verdict: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        assert_eq!(verdict["action"], action, "{verdict:#}");
+    };
+    check("paypal.com.corp-intern.com", "pass");
+    check("paypal-login.top.corp-intern.com", "sinkhole");
+    check("paypal.com.other-intern.com", "sinkhole");
+
+    let names = "squint-dns.net.corp-intern.com\nsquint-dns.net.other-intern.com\n";
+    let done = squint(&["protect", "try", "--config", &file, "squint-dns.net", "-"], names);
+    assert!(done.stdout.contains("1 of your 2 names"), "{done:?}");
+    assert!(done.stdout.contains("squint-dns.net.other-intern.com"), "{done:?}");
+    let hosts = "vpn.corp-intern.com\nowa.corp-intern.com\nmail.corp-intern.com\n";
+    let done = squint(&["protect", "suggest", "--config", &file], hosts);
+    assert!(done.stdout.contains("\"corp-intern.com\", # 3 hosts"), "{done:?}");
 }
 
 #[test]
