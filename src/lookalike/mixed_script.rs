@@ -62,7 +62,10 @@ pub(super) fn of_label(label: &str, suffix: &str) -> Option<Oddity> {
 /// RFC 5891 section 4.2.3 and RFC 5893 section 2, as far as a resolver needs them.
 fn well_formed(chars: &[char]) -> Option<Oddity> {
     let (first, last) = (*chars.first()?, *chars.last()?);
-    if chars.iter().all(char::is_ascii) || chars.get(2..4) == Some(&['-', '-']) {
+    if chars.iter().all(char::is_ascii)
+        || chars.get(2..4) == Some(&['-', '-'])
+        || chars.iter().any(|it| it.is_uppercase())
+    {
         return Some(Oddity::Broken);
     }
     if is_combining_mark(first) {
@@ -363,6 +366,7 @@ mod tests {
     fn odd_labels_are_told() {
         let check =
             |name: &str, expected: Oddity| assert_eq!(oddity(name), Some(expected), "{name}");
+        check("bÜcher.de", Oddity::Broken);
         check("paypαl.com", Oddity::Mix(Script::Latin, Script::Greek));
         check("gооgle.com", Oddity::Mix(Script::Latin, Script::Cyrillic));
         check("ѕсоре.com", Oddity::Whole(Script::Cyrillic));

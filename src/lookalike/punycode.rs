@@ -108,6 +108,41 @@ mod tests {
         check("xn--\\255", None);
     }
 
+    #[test]
+    fn labels_that_are_no_text_do_not_decode() {
+        let check = |input: &str| assert_eq!(text(input), None, "{input}");
+        // Half of a surrogate pair, before letters, alone, and both halves.
+        check("xn--paypal-1i92a");
+        check("xn--zy0c");
+        check("xn--8c9bk9h");
+        // U+110000, one past the last character.
+        check("xn--paypal-8v974d");
+        check("xn--en32g");
+        // Numbers past 32 bits.
+        check("xn--ww902716a99");
+        check("xn--99999999");
+        check(&format!("xn--a-{}", "9".repeat(57)));
+        assert_eq!(text("xn--dn32g").as_deref(), Some("\u{10ffff}"));
+    }
+
+    #[test]
+    fn characters_that_no_name_holds_decode_as_they_are() {
+        let check = |input: &str, expected: &str| {
+            assert_eq!(text(input).as_deref(), Some(expected), "{input}");
+        };
+        // NUL, dot and space cannot be encoded; written out they are escapes before they come here.
+        check("xn--a", "\u{80}");
+        check("xn--\\000-ea", "\\000\u{80}");
+        check("xn--paypalcom-bk3h", "paypal。com");
+        check("xn--paypalcom-b854c", "paypal．com");
+        check("xn--paypal-rga", "pay\u{a0}pal");
+        check("xn--paypal-dr3e", "pay\u{3000}pal");
+        check("xn--pypal-nqe", "pАypal");
+        check("xn--faceook-pv8c", "face\u{212a}ook");
+        // Upper case is no digit of Punycode here: names are in lower case long before.
+        assert_eq!(text("xn--BCHER-KVA"), None);
+    }
+
     proptest! {
         #[test]
         fn any_label_decodes_or_not(label in "xn--[a-z0-9-]{0,59}") {

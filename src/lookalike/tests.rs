@@ -339,6 +339,41 @@ fn bad_input_is_judged_or_passed() {
     }
 }
 
+/// Labels whose Punycode means something that no name holds are odd by themselves, and hide no other label.
+#[test]
+fn labels_that_decode_to_no_name_are_odd() {
+    for label in [
+        "xn--paypal-1i92a",
+        "xn--zy0c",
+        "xn--8c9bk9h",
+        "xn--paypal-8v974d",
+        "xn--ww902716a99",
+        "xn--99999999",
+        "xn--\\000-ea",
+        "xn--a",
+        "xn--paypalcom-bk3h",
+        "xn--paypalcom-b854c",
+        "xn--paypal-rga",
+        "xn--paypal-dr3e",
+        "xn--pypal-nqe",
+        "xn--bcher-2pa",
+        "xn--faceook-pv8c",
+        "xn--paypal-df0c",
+        "xn--paypal-9l0c",
+        "xn--paypal-nk68a",
+        "xn--paypal-u078a",
+        "xn--BCHER-KVA",
+    ] {
+        for name in [format!("{label}.com"), format!("www.{label}.example"), label.to_owned()] {
+            let (score, found) = judge(&Host::new(&name));
+            let odd = found.iter().any(|it| it.technique == Technique::MixedScript);
+            assert!(score >= 50 && odd, "{name}: {score} {found:?}");
+        }
+        let beside = format!("{label}.paypal-login.top");
+        assert!(score(&beside) >= 80, "{beside}: {}", score(&beside));
+    }
+}
+
 #[test]
 fn names_full_of_escapes_are_judged_by_their_end() {
     let escapes = "\\001".repeat(60);

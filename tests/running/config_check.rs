@@ -83,6 +83,29 @@ fn a_pattern_that_anybody_may_register_is_warned_of() {
 }
 
 #[test]
+fn a_domain_that_resembles_many_sites_in_wide_use_is_warned_of() {
+    let check = |domain: &str, is_warned: bool| {
+        // A slip away from four letters stand many sites.
+        let text = format!("[protect]\ndomains = [\"{domain}\"]\ntypos = [\"{domain}\"]\n");
+        let (data, done) = check_text(&text);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let config = data.config().display().to_string();
+        let tried = squint(&["protect", "try", "--config", &config, domain], "");
+        let count = tried.stdout.split(" would flag ").nth(1).unwrap_or_default();
+        let count: usize = count.split(' ').next().unwrap_or_default().parse().unwrap();
+        assert_eq!(count > 20, is_warned, "{tried:?}");
+        let place = "config.toml:2:12: protect.domains: ";
+        let told = format!("protecting `{domain}` would flag sites in wide use, {count} of them: ");
+        let hint = format!("hint: `squint protect try {domain}` shows them");
+        for expected in ["warning: ", place, &told, &hint] {
+            assert_eq!(done.stdout.contains(expected), is_warned, "{expected}\n{}", done.stdout);
+        }
+    };
+    check("bank.com", true);
+    check("nova.com", false);
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let done = squint(&["config", "check", "/nonexistent/config.toml"], "");
     assert_eq!(done.code, Some(2), "{done:?}");
