@@ -5,9 +5,12 @@
 
 use super::{scan::Scan, view::Span};
 
+/// The host name that means nothing but a site's address.
+pub(super) const WWW: &[u8] = b"www";
+
 /// Host names that stand before official domains as a rule.
 const HOSTS: &[&[u8]] = &[
-    b"www",
+    WWW,
     b"ww",
     b"wwww",
     b"www1",
@@ -24,10 +27,13 @@ const HOSTS: &[&[u8]] = &[
     b"web",
 ];
 
-/// Whether what stands before a brand is a host name whose dot was left out.
+/// Whether what stands before a brand is a host name whose dot was left out. Behind the brand nothing follows, or, as nobody begins a
+/// word with `www`, further tokens.
 pub(super) fn is_missing_dot(scan: &Scan<'_>, label: Span, brand: Span) -> bool {
-    let before = &scan.view.text()[label.start()..brand.start()];
-    brand.end() == label.end() && HOSTS.contains(&before)
+    let text = scan.view.text();
+    let before = &text[label.start()..brand.start()];
+    let ends_label = brand.end() == label.end();
+    HOSTS.contains(&before) && (ends_label || (before == WWW && text[brand.end()] == b'.'))
 }
 
 /// Whether the brand is followed by an official suffix without its dots (`paypalcom`, `amazoncojp`), and that by nothing or
@@ -47,7 +53,7 @@ pub(super) fn is_address(scan: &Scan<'_>, label: u32, token: Span, brand: Span) 
     let known = scan.know.protected.label(label);
     let glued = known.glued_suffix(scan.view.bytes(Span::new(brand.end(), token.end())));
     let whole = brand.end() + glued.unwrap_or(0) == token.end();
-    let www = scan.view.bytes(Span::new(token.start(), brand.start())) == b"www";
+    let www = scan.view.bytes(Span::new(token.start(), brand.start())) == WWW;
     let plain = brand.start() == token.start() && glued.is_some() && !known.flags.common;
     whole && (www || plain)
 }
@@ -65,7 +71,23 @@ mod tests {
         finds("wwwusps.com.evil.top", Technique::Subdomain, "usps.com");
         finds("uspscom-track.top", Technique::Embedding, "usps.com");
         finds("wwwhsbc.com", Technique::Doppelganger, "hsbc.com");
+        finds("wwwpaypal-account.com", Technique::Doppelganger, "paypal.com");
         silent("www.paypal.com");
         silent("mailpoet.com");
+    }
+
+    #[test]
+    fn three_letters_count_in_an_address() {
+        finds("dhlcom-track.top", Technique::Embedding, "dhl.com");
+        finds("upscom-track.top", Technique::Embedding, "ups.com");
+        finds("wwwupscom.top", Technique::Embedding, "ups.com");
+        finds("anzcomau-login.top", Technique::Embedding, "anz.com");
+        finds("dpdcouk-redelivery.com", Technique::Embedding, "dpd.com");
+        finds("wwwups-track.com", Technique::Doppelganger, "ups.com");
+        silent("anacom.pt");
+        silent("upscomputers.com");
+        silent("groupscom.net");
+        silent("wwwupstream.com");
+        silent("dhlcomfort-shop.com");
     }
 }

@@ -64,13 +64,14 @@ impl Label {
         })
     }
 
-    /// The length of one of those suffixes written without dots at the head of `text`.
+    /// The length of the longest of those suffixes written without dots at the head of `text`.
     pub(super) fn glued_suffix(&self, text: &[u8]) -> Option<usize> {
-        self.suffixes.split(',').filter(|it| it.len() >= 3).find_map(|suffix| {
+        let glued = |suffix: &str| {
             let letters = suffix.bytes().filter(|&it| it != b'.');
             let len = letters.clone().count();
             (text.len() >= len && letters.zip(text).all(|(a, &b)| a == b)).then_some(len)
-        })
+        };
+        self.suffixes.split(',').filter(|it| it.len() >= 3).filter_map(glued).max()
     }
 
     /// Whether it is an own label that holds hyphens.

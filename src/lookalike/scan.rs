@@ -3,7 +3,9 @@
 use crate::verdict::Technique;
 
 use super::{
-    Knowledge, combo, context, embedding,
+    Knowledge, combo, context,
+    doppelganger::{self, WWW},
+    embedding,
     evidence::{Detail, Evidence, Feature, Features, List},
     far_slip, homograph, hyphen,
     protect::{INSIDE_MIN, Label},
@@ -235,9 +237,7 @@ impl Scan<'_> {
             if matched >> at & 1 == 1 || token.span.len() <= INSIDE_MIN {
                 continue;
             }
-            if self.know.protected.has_short_own {
-                self.short_own(token.span, found);
-            }
+            self.short(token.span, found);
             let mut start = token.span.start();
             while start + INSIDE_MIN <= token.span.end() {
                 let Some((label, span)) = self.longest_at(start, &text[..token.span.end()]) else {
@@ -258,12 +258,21 @@ impl Scan<'_> {
         }
     }
 
-    /// An own label of three letters at an end of a token, beside a keyword: `abclogin`.
-    fn short_own(&self, token: Span, found: &mut List) {
-        let ends = [token.start(), token.end() - (INSIDE_MIN - 1)];
-        for span in ends.map(|start| Span::new(start, start + INSIDE_MIN - 1)) {
-            let exact = self.know.protected.exact(self.view.hash(span), self.view.bytes(span));
-            if let Some(label) = exact.filter(|&it| self.know.protected.label(it).own)
+    /// A label of three letters inside a token, where so few are no chance: an own one at an end beside a keyword (`abclogin`),
+    /// any in an address without its dots (`dhlcom-track`, `wwwups`).
+    fn short(&self, token: Span, found: &mut List) {
+        let protected = &self.know.protected;
+        let len = INSIDE_MIN - 1;
+        let is_www = self.view.bytes(token).starts_with(WWW);
+        let behind_www = (is_www && token.len() >= WWW.len() + len).then(|| WWW.len());
+        let at_end = protected.has_short_own.then(|| token.len() - len);
+        for from in [Some(0), behind_www, at_end.filter(|&it| Some(it) != behind_www)] {
+            let Some(start) = from.map(|it| token.start() + it) else { continue };
+            let span = Span::new(start, start + len);
+            let exact = protected.exact(self.view.hash(span), self.view.bytes(span));
+            if let Some(label) = exact
+                && (protected.label(label).own
+                    || doppelganger::is_address(self, label, token, span))
                 && combo::may_stand_inside(self, label, token, span)
             {
                 self.exact(label, span, found);
