@@ -18,18 +18,16 @@ const TOPS: [usize; 3] = [1_000, 10_000, 100_000];
 pub(crate) fn print(data: &Path, engines: &Engines, bar: &mut Bar) -> Vec<ByTechnique> {
     println!(
         "\n| real names | off platforms | block | log | block % | log % | without known-good | on platforms | block | log \
-         | of a business platform | log |"
+         | without known-good | of a business platform | log |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     let mut techniques = Vec::new();
     for (set, names) in sets(data) {
         let judged = real(&engines.usual, &names);
         let strict = real(&engines.strict, &names);
         row(&set, &judged, &strict);
         bar.false_positives(&set, &judged, &strict);
-        if !is_bucket(&set) {
-            techniques.push(ByTechnique::new(&set, &judged));
-        }
+        techniques.push(ByTechnique::new(&set, &judged));
     }
     techniques
 }
@@ -40,10 +38,10 @@ pub(crate) fn is_bucket(set: &str) -> bool {
 }
 
 fn row(set: &str, judged: &[Judged], strict: &[Judged]) {
-    let ((off, on), (off_strict, _)) = (split(judged), split(strict));
+    let ((off, on), (off_strict, on_strict)) = (split(judged), split(strict));
     let business: Count = judged.iter().filter(|it| it.is_business).map(|it| it.score).collect();
     println!(
-        "| {set} | {} | {} | {} | {:.3} | {:.3} | {:.3} / {:.3} | {} | {} | {} | {} | {} |",
+        "| {set} | {} | {} | {} | {:.3} | {:.3} | {:.3} / {:.3} | {} | {} | {} | {} / {} | {} | {} |",
         off.all,
         off.blocked,
         off.logged,
@@ -54,6 +52,8 @@ fn row(set: &str, judged: &[Judged], strict: &[Judged]) {
         on.all,
         on.blocked,
         on.logged,
+        on_strict.blocked,
+        on_strict.logged,
         business.all,
         business.logged
     );

@@ -19,7 +19,7 @@ use std::{
 };
 
 use bar::Bar;
-use measure::{BLOCK, ByTechnique, LOG};
+use measure::{BLOCK, ByTechnique, Count, LOG};
 use squint::lookalike::{Config, Engine};
 
 /// The engine as it is by default, and without the known-good list.
@@ -46,7 +46,9 @@ fn main() {
     let mut bar = Bar::default();
     let detected = phishing::print(&data, &engines, &mut bar);
     let flagged = benign::print(&data, &engines, &mut bar);
-    print_techniques(&detected, &flagged, &mut bar);
+    print_found(&detected);
+    print_flagged(&flagged);
+    bar.typo_rules(&flagged);
     vectors::print(&data, &engines.usual, &mut bar);
     platforms::print(&data, &mut bar);
     bar.print();
@@ -64,21 +66,35 @@ fn stem(path: &Path) -> String {
     path.file_stem().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Of each set of names the share that each technique finds, as the strongest finding: sites in phishing, names among real ones.
-fn print_techniques(detected: &[ByTechnique], flagged: &[ByTechnique], bar: &mut Bar) {
-    let sets = || detected.iter().chain(flagged);
-    let mut techniques: Vec<_> = sets().flat_map(|it| it.counts.keys().copied()).collect();
+/// The share of sites in phishing that each technique finds, as the strongest finding.
+fn print_found(detected: &[ByTechnique]) {
+    print_by_technique("strongest finding, block % / log % of sites", detected, |set, it| {
+        format!("{:.2} / {:.2}", set.percent(it.blocked), set.percent(it.logged))
+    });
+}
+
+/// How many real names each technique flags, as the strongest finding.
+fn print_flagged(flagged: &[ByTechnique]) {
+    print_by_technique("strongest finding, real names blocked / logged", flagged, |_, it| {
+        format!("{} / {}", it.blocked, it.logged)
+    });
+}
+
+/// Prints a row for each set and a column for each technique that found anything in one of them.
+fn print_by_technique(
+    head: &str,
+    sets: &[ByTechnique],
+    cell: impl Fn(&ByTechnique, &Count) -> String,
+) {
+    let mut techniques: Vec<_> = sets.iter().flat_map(|it| it.counts.keys().copied()).collect();
     techniques.sort();
     techniques.dedup();
     let heads: Vec<&str> = techniques.iter().map(|it| it.as_str()).collect();
-    println!("\n| strongest finding, block % / log % | {} |", heads.join(" | "));
-    println!("|---|{}", "---|".repeat(heads.len()));
-    for set in sets() {
-        let cells = techniques.iter().map(|it| match set.counts.get(it) {
-            Some(it) => format!("{:.2} / {:.2}", set.percent(it.blocked), set.percent(it.logged)),
-            None => String::new(),
-        });
-        println!("| {} | {} |", set.set, cells.collect::<Vec<_>>().join(" | "));
+    println!("\n| {head} | all | {} |", heads.join(" | "));
+    println!("|---|---|{}", "---|".repeat(heads.len()));
+    for set in sets {
+        let cell = |it| set.counts.get(it).map_or(String::new(), |count| cell(set, count));
+        let cells: Vec<String> = techniques.iter().map(cell).collect();
+        println!("| {} | {} | {} |", set.set, set.all, cells.join(" | "));
     }
-    bar.typo_rules(flagged);
 }
