@@ -115,6 +115,13 @@ impl Entry {
         u64::from(self.lifetime_secs) * NANOS
     }
 
+    /// How long another failure that takes the place of this one may be remembered: twice as long and `longest` at most, where this
+    /// one is not long past.
+    pub fn twice_as_long(&self, now: Tick, longest: Duration) -> Option<Duration> {
+        let is_recent = now.nanos_since(self.stored) < self.lifetime() * 4;
+        is_recent.then(|| Duration::from_nanos(self.lifetime() * 2).min(longest))
+    }
+
     /// Whether it is past its lifetime, but not so long that it may not be served in need.
     pub fn may_be_stale(&self, now: Tick) -> bool {
         now.nanos_since(self.stored) < self.lifetime() + STALE_MAX
@@ -278,6 +285,16 @@ pub(super) mod tests {
         let at = later(&entry);
         assert!(entry.is_fresh(at(9)) && !entry.is_fresh(at(10)));
         assert_eq!((entry.age_secs(at(0)), entry.age_secs(at(9))), (0, 9));
+    }
+
+    #[test]
+    fn failures_that_go_on_are_remembered_longer() {
+        let entry = entry();
+        let at = later(&entry);
+        let longer = |secs, longest| entry.twice_as_long(at(secs), Duration::from_secs(longest));
+        assert_eq!(longer(11, 30), Some(Duration::from_secs(20)));
+        assert_eq!(longer(39, 16), Some(Duration::from_secs(16)));
+        assert_eq!(longer(40, 30), None);
     }
 
     #[test]

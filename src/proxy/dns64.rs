@@ -2,7 +2,7 @@
 
 use super::{
     Proxy,
-    fetch::{Fetched, is_bogus},
+    fetch::{self, Fetched, is_bogus},
     router::Ways,
     special::{Kind, TTL_SECS},
 };
@@ -305,7 +305,10 @@ impl Proxy {
         let way = ways.find(&asked);
         let rest = match way.special {
             Some((kind, suffix_len)) => self.special.answer(&asked, kind, suffix_len).await,
-            None => match self.fetch(&asked, (ways, way.route, received), None).await {
+            None => match self
+                .fetch(fetch::asked(&asked, ways), (ways, way.route, received), None)
+                .await
+            {
                 Fetched::Entry(entry) => entry.answer.clone(),
                 Fetched::Slow | Fetched::Failed(_) => Answer::empty(&asked, Rcode::SERVFAIL),
             },
@@ -389,9 +392,7 @@ mod tests {
             check(prefix, "8.8.8.8", true);
             check(prefix, "192.0.2.1", true);
         }
-        for apart in
-            ["10.0.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "192.0.0.8"]
-        {
+        for apart in ["10.0.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "192.0.0.8"] {
             check("64:ff9b::/96", apart, false);
             check("2001:db8:64::/96", apart, true);
         }

@@ -19,11 +19,10 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-/// How long an upstream's SERVFAIL or refusal is kept (RFC 9520 section 3.2: between one second and five minutes).
-const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
-
-/// How long it is remembered that no upstream gave an answer: short, since what is broken is near and soon mended.
-const UNREACHABLE_LIFETIME: Duration = Duration::from_secs(2);
+/// How long a failure is remembered (RFC 9520 section 3.2: between one second and five minutes): short at first, since an upstream is
+/// near and soon mended, and twice as long each time that it is met again soon after.
+const FAILURE_LIFETIME: Duration = Duration::from_secs(2);
+const FAILURE_LIFETIME_MAX: Duration = Duration::from_secs(16);
 
 /// How long a stale answer is served at once after no better one came (RFC 8767 section 5, failure recheck timer). The RFC
 /// recommends 30 seconds towards authoritative servers; an upstream is nearer and back sooner.
@@ -149,27 +148,27 @@ impl Drop for Fetch {
 }
 
 impl Proxy {
-    /// Asks an upstream for a query that came at the moment told with its route, or waits with those who have asked already. Gives up
-    /// early when a stale answer is at hand.
+    /// Asks an upstream for what a query wants that came at the moment told with its route, or waits with those who have asked already.
+    /// Gives up early when a stale answer is at hand.
     pub(super) async fn fetch(
         self: &Arc<Self>,
-        query: &Query<'_>,
+        ask: Ask,
         ways: (&Arc<Ways>, u16, Instant),
         stale: Option<&Entry>,
     ) -> Fetched {
-        let receiver = self.fetch_soon(query, ways);
+        let receiver = self.fetch_soon(ask, ways);
         self.wait(receiver, stale).await
     }
 
     /// Where the outcome will be.
     pub(super) fn fetch_soon(
         self: &Arc<Self>,
-        query: &Query<'_>,
+        ask: Ask,
         ways: (&Arc<Ways>, u16, Instant),
     ) -> oneshot::Receiver<Fetched> {
         let (sender, receiver) = oneshot::channel();
         // Whoever waits may have left.
-        self.fetch_then(query, ways, Some(Box::new(move |it| drop(sender.send(it.into())))));
+        self.fetch_then(ask, ways, Some(Box::new(move |it| drop(sender.send(it.into())))));
         receiver
     }
 
@@ -201,21 +200,13 @@ impl Proxy {
         if let Some(proxy) = self.me.upgrade() {
             self.metrics.here().prefetches.bump();
             let (ask, ways) = (asked(query, ways), Arc::clone(ways));
-            self.runtime.spawn(async move { proxy.fetch_ask(ask, (&ways, route, received), None) });
+            self.runtime
+                .spawn(async move { proxy.fetch_then(ask, (&ways, route, received), None) });
         }
     }
 
     /// The same for one who does not wait, but is told.
     pub(super) fn fetch_then(
-        self: &Arc<Self>,
-        query: &Query<'_>,
-        (ways, route, received): (&Arc<Ways>, u16, Instant),
-        waiter: Option<Waiter>,
-    ) {
-        self.fetch_ask(asked(query, ways), (ways, route, received), waiter);
-    }
-
-    fn fetch_ask(
         self: &Arc<Self>,
         ask: Ask,
         (ways, route, received): (&Arc<Ways>, u16, Instant),
@@ -290,7 +281,7 @@ impl Proxy {
     fn fetched(&self, key: &Key<'_>, from: Forwarded, caching: Caching, now: Tick) -> Arc<Entry> {
         let Forwarded { mut answer, server } = from;
         answer.clamp_ttls(caching.ttl_min_secs..=caching.ttl_max_secs);
-        let lifetime = lifetime(&answer);
+        let lifetime = self.lifetime(&answer, key, now);
         let kept_for = lifetime.unwrap_or(Duration::ZERO);
         let entry = Arc::new(Entry::new(key, answer, server, now, kept_for));
         if lifetime.is_some() && (!gives_way(&entry.answer) || !self.rests(key, caching, now)) {
@@ -318,8 +309,26 @@ impl Proxy {
         self.metrics.here().failures_remembered.bump();
         let text = error.to_string();
         let answer = Answer::failure(&ask.name, ask.qtype, ask.qclass, ede(error, &text));
-        let entry = Entry::new(key, answer, Arc::default(), now, UNREACHABLE_LIFETIME);
+        let entry = Entry::new(key, answer, Arc::default(), now, self.failure_lifetime(key, now));
         self.answers.insert(Arc::new(entry));
+    }
+
+    /// How long an answer may be kept; `None` for not at all.
+    fn lifetime(&self, answer: &Answer, key: &Key<'_>, now: Tick) -> Option<Duration> {
+        if answer.scope().is_some_and(|it| it > 0) {
+            return None;
+        }
+        if !is_useful(answer) {
+            return Some(self.failure_lifetime(key, now));
+        }
+        let secs = answer.lifetime_secs().filter(|it| *it > 0)?;
+        Some(Duration::from_secs(u64::from(secs)))
+    }
+
+    fn failure_lifetime(&self, key: &Key<'_>, now: Tick) -> Duration {
+        let before = self.answers.get(key).filter(|it| !is_useful(&it.answer));
+        let longer = before.and_then(|it| it.twice_as_long(now, FAILURE_LIFETIME_MAX));
+        longer.unwrap_or(FAILURE_LIFETIME)
     }
 
     /// Keeps a useful answer that may yet be served where nothing better is to be had, and lets it rest.
@@ -331,7 +340,7 @@ impl Proxy {
 }
 
 /// What an upstream is asked for a query.
-fn asked(query: &Query<'_>, ways: &Ways) -> Ask {
+pub(super) fn asked(query: &Query<'_>, ways: &Ways) -> Ask {
     Ask {
         name: query.name.clone(),
         qtype: query.qtype,
@@ -354,18 +363,6 @@ fn for_clients(mut answer: Answer, ask: &Ask) -> Answer {
         answer.strip_dnssec();
     }
     answer
-}
-
-/// How long an answer may be kept; `None` for not at all.
-fn lifetime(answer: &Answer) -> Option<Duration> {
-    if answer.scope().is_some_and(|it| it > 0) {
-        return None;
-    }
-    if !is_useful(answer) {
-        return Some(FAILURE_LIFETIME);
-    }
-    let secs = answer.lifetime_secs().filter(|it| *it > 0)?;
-    Some(Duration::from_secs(u64::from(secs)))
 }
 
 /// The Extended DNS Error for a failure, in one place (RFC 8914).

@@ -25,6 +25,7 @@ use crate::{
     name::{Class, Host, Name},
     policy::{self, Findings, Policy, PolicyId},
     seen::Memory,
+    upstream::Ask,
     verdict::{Seen, Verdict},
 };
 pub use designated::Designated;
@@ -79,8 +80,8 @@ pub enum Begun {
     Silent,
     /// The answer is made here, yet not at once: leave it to [`Proxy::respond`].
     Here,
-    /// Somebody has to be asked.
-    Asks(Asks),
+    /// Somebody has to be asked, and this.
+    Asks(Asks, Ask),
 }
 
 /// A query that is judged, and whose answer has to be asked for.
@@ -334,9 +335,9 @@ impl Proxy {
             Begun::Answered => true,
             Begun::Silent => false,
             Begun::Here => self.respond_here(query, client, received, out).await,
-            Begun::Asks(asks) => {
+            Begun::Asks(asks, ask) => {
                 let ways = (&asks.ways, asks.route, received);
-                let fetched = self.fetch(query, ways, asks.stale.as_deref()).await;
+                let fetched = self.fetch(ask, ways, asks.stale.as_deref()).await;
                 self.finish(&asks, fetched, query, client, out);
                 true
             }
@@ -396,8 +397,8 @@ impl Proxy {
         let stale = held.filter(|it| {
             ways.caching.stale && it.may_be_stale(now) && fetch::is_useful(&it.answer)
         });
-        let received = received.at;
-        Begun::Asks(Asks { policy, id, ways, route: way.route, judged, stale, received })
+        let (ask, received) = (fetch::asked(query, &ways), received.at);
+        Begun::Asks(Asks { policy, id, ways, route: way.route, judged, stale, received }, ask)
     }
 
     /// Asks for what [`Proxy::begin`] said has to be asked for. `then` is told what came of it, where it came in, and so has to be
@@ -405,17 +406,17 @@ impl Proxy {
     pub fn ask(
         self: &Arc<Self>,
         asks: Asks,
-        query: &Query<'_>,
+        ask: Ask,
         then: impl FnOnce(&Asks, Fetched) + Send + 'static,
     ) {
         let (ways, route, received) = (Arc::clone(&asks.ways), asks.route, asks.received);
         let Some(stale) = asks.stale.clone() else {
             let waiter = Box::new(move |it: &Result<_, _>| then(&asks, it.into()));
-            return self.fetch_then(query, (&ways, route, received), Some(waiter));
+            return self.fetch_then(ask, (&ways, route, received), Some(waiter));
         };
         // The stale answer is due before the fetch is given up.
         let proxy = Arc::clone(self);
-        let outcome = self.fetch_soon(query, (&ways, route, received));
+        let outcome = self.fetch_soon(ask, (&ways, route, received));
         self.runtime.spawn(async move {
             let fetched = proxy.wait(outcome, Some(&stale)).await;
             then(&asks, fetched);

@@ -18,8 +18,9 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// Queries of one connection on the asynchronous side. Past that nothing more is read until one is answered.
-const WAITING_MAX: usize = 64;
+/// Queries of one connection on the asynchronous side. Past that nothing more is read until one is answered, and what is not read
+/// does not count as received: a silent upstream keeps no client waiting longer than four seconds but one with more than these.
+pub(super) const WAITING_MAX: usize = 512;
 /// Octets of answers that the client has not taken. Past that nothing more is read until it takes some.
 const OUTPUT_LEN_MAX: usize = 64 * 1024;
 /// An emptied output buffer that grew past this is given back.

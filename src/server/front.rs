@@ -14,6 +14,7 @@ use crate::{
     dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply, Transport},
     metrics::Metrics,
     proxy::{Asks, Begun, Fetched, Now, Proxy},
+    upstream::Ask,
     verdict::Action,
 };
 use std::{
@@ -280,7 +281,7 @@ impl Front {
     ///
     /// The two are apart so that many queries leave in a row: that costs less than sending, judging and sending again, when
     /// those who receive fall asleep in between.
-    pub(super) fn begin<T: Then>(self: &Arc<Self>, open: Open<T>) -> Option<(Open<T>, Asks)> {
+    pub(super) fn begin<T: Then>(self: &Arc<Self>, open: Open<T>) -> Option<(Open<T>, Asks, Ask)> {
         let Open { packet, client, received, .. } = &open;
         let mut out = Vec::new();
         let begun = catch_unwind(AssertUnwindSafe(|| {
@@ -293,7 +294,7 @@ impl Front {
             Ok(self.responder.begin(query, client, *received, &mut out))
         }));
         let outcome = match begun {
-            Ok(Ok(Begun::Asks(asks))) => return Some((open, asks)),
+            Ok(Ok(Begun::Asks(asks, ask))) => return Some((open, asks, ask)),
             Ok(Ok(Begun::Here)) => {
                 let front = Arc::clone(self);
                 let waiting = async move {
@@ -316,15 +317,13 @@ impl Front {
     }
 
     /// Has the proxy ask for what [`Front::begin`] left, and answers where that comes in.
-    pub(super) fn ask<T: Then>(self: &Arc<Self>, open: Open<T>, asks: Asks) {
+    pub(super) fn ask<T: Then>(self: &Arc<Self>, (open, asks, ask): (Open<T>, Asks, Ask)) {
         let Open { packet, client, received, then } = open;
         let (front, then) = (Arc::clone(self), Some(then));
-        let due = Due { front, packet: Arc::clone(&packet), client, received, then };
-        let (Ok(query), Some(proxy)) = (Query::parse(&packet), self.responder.proxy()) else {
-            return;
-        };
+        let due = Due { front, packet, client, received, then };
+        let Some(proxy) = self.responder.proxy() else { return };
         let finish = move |asks: &Asks, fetched| due.finish(asks, fetched);
-        if catch_unwind(AssertUnwindSafe(|| proxy.ask(asks, &query, finish))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| proxy.ask(asks, ask, finish))).is_err() {
             self.metrics.here().panics.bump();
         }
     }

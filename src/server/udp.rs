@@ -260,7 +260,7 @@ pub(super) async fn dispatch(
     while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let open = batch.drain(..).map(|it| open(it, outbox.clone()));
         left.extend(open.filter_map(|it| front.begin(it)));
-        left.drain(..).for_each(|(open, asks)| front.ask(open, asks));
+        left.drain(..).for_each(|it| front.ask(it));
         // Replies to these are not to wait until the queue is empty.
         tokio::task::yield_now().await;
     }

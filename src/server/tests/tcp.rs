@@ -1,6 +1,6 @@
 //! Over TCP: framing, pipelining, caps and deadlines.
 
-use super::*;
+use super::{super::connection::WAITING_MAX, *};
 use std::net::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -79,15 +79,16 @@ fn a_client_that_has_said_all_still_gets_its_answers() {
 fn a_connection_has_so_many_queries_waiting() {
     let rig = Rig::start(&["127.0.0.1:0"], 1);
     let mut stream = rig.tcp();
-    for id in 0..100 {
+    let most = WAITING_MAX as u16;
+    for id in 0..most + 36 {
         ask(&mut stream, id, "held.example");
     }
-    rig.await_held(64);
+    rig.await_held(most.into());
     assert_eq!(rig.script.held.available_permits(), 0);
-    rig.script.release.add_permits(100);
-    let mut ids: Vec<u16> = (0..100).map(|_| read(&mut stream).0).collect();
+    rig.script.release.add_permits(usize::from(most) + 36);
+    let mut ids: Vec<u16> = (0..most + 36).map(|_| read(&mut stream).0).collect();
     ids.sort_unstable();
-    assert_eq!(ids, (0..100).collect::<Vec<_>>());
+    assert_eq!(ids, (0..most + 36).collect::<Vec<_>>());
     drop(stream);
     rig.finish();
 }
