@@ -25,10 +25,15 @@ impl Writer {
         writer
     }
 
-    /// Writes a record's owner. Where the question is the `same` and the owner its name, in whatever case, it points there.
+    /// Writes a record's owner. Where the question is the `same` and the owner its name or one above it, in whatever case, it points
+    /// there: what reads like the question is the question's, whose letters are the client's.
     pub(super) fn owner(&mut self, message: &[u8], entry: &Entry, same: bool) -> Option<()> {
-        if same && is_question(message, entry.owner) {
+        if same && message[entry.owner..].starts_with(&names::QUESTION_POINTER) {
             self.octets.extend_from_slice(&names::QUESTION_POINTER);
+            return Some(());
+        }
+        if same && let Some(place) = spelled(message, entry.owner) {
+            self.octets.extend_from_slice(&(place as u16 | 0xc000).to_be_bytes());
             return Some(());
         }
         self.name(message, entry.owner)
@@ -92,18 +97,14 @@ fn starts(name: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Whether the name at a place is the question's, pointed at or written out, letter case aside.
-pub(super) fn is_question(message: &[u8], at: usize) -> bool {
-    message[at..].starts_with(&names::QUESTION_POINTER) || is_spelled(message, at)
-}
-
-/// Whether the name at a place is the question's name written out.
-pub(super) fn is_spelled(message: &[u8], at: usize) -> bool {
-    let end = names::skip(message, HEADER_LEN).unwrap_or(HEADER_LEN);
-    let name = message.get(HEADER_LEN..end).unwrap_or_default();
+/// Where in the question the name stands that is written out at a place: the question's, or one above it, letter case aside.
+pub(super) fn spelled(message: &[u8], at: usize) -> Option<usize> {
+    let end = names::skip(message, HEADER_LEN)?;
+    let name = message.get(HEADER_LEN..end)?;
+    let len = names::skip(message, at)?.checked_sub(at)?;
+    let start = starts(name).find(|it| name.len() - it == len)?;
     // Length octets are at most 63 and so never look like a letter.
-    name.len() > 1
-        && message.get(at..at + name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name))
+    message.get(at..at + len)?.eq_ignore_ascii_case(&name[start..]).then_some(HEADER_LEN + start)
 }
 
 const fn is_compressible(of: u16) -> bool {
@@ -115,6 +116,24 @@ const fn is_compressible(of: u16) -> bool {
 mod tests {
     use super::super::{class, sample::Sample, wire::flag};
     use super::*;
+
+    #[test]
+    fn what_reads_like_the_question_is_the_questions() {
+        let check = |owner: &[u8], expected: Option<usize>| {
+            let from = Sample::new(7, flag::QR, b"\x03www\x07example\0", rtype::A, class::IN)
+                .answer(owner, rtype::A, 60, b"\xc0\0\x02\x01")
+                .octets();
+            let at = HEADER_LEN + 13 + 4;
+            assert_eq!(spelled(&from, at), expected, "{owner:?}");
+        };
+        check(b"\x03wWw\x07eXample\0", Some(HEADER_LEN));
+        check(b"\x07eXample\0", Some(HEADER_LEN + 4));
+        check(b"\x03wwx\x07example\0", None);
+        check(b"\x01w\x07example\0", None);
+        check(b"\x03www\xc0\x10", None);
+        check(b"\xc0\x0c", None);
+        check(b"\0", None);
+    }
 
     #[test]
     fn names_are_written_once() {

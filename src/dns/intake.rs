@@ -257,8 +257,8 @@ impl Walk {
                 }
                 self.ttl_min = self.ttl_min.min(entry.ttl);
                 // Nearly every owner is a pointer.
-                self.spelled |=
-                    message[entry.owner] < 0xc0 && compress::is_spelled(message, entry.owner);
+                self.spelled |= message[entry.owner] < 0xc0
+                    && compress::spelled(message, entry.owner).is_some();
                 match section {
                     0 => {
                         self.positive |= entry.rtype == self.qtype || self.qtype == rtype::ANY;
