@@ -34,6 +34,7 @@ pub(super) fn keys(folded: &[u8], id: u32, out: &mut Vec<(u64, u32)>) {
 }
 
 /// Calls `use_key` with the hash of a text with none, one and, if `two`, two letters left out, until it says no.
+#[inline]
 fn each_key(
     hashes: &Prefixes,
     start: usize,
@@ -68,27 +69,42 @@ pub(super) fn find(scan: &Scan<'_>, span: Span) -> Option<Evidence> {
     if !may_meet {
         return None;
     }
-    let mut best: Option<(usize, u32)> = None;
-    // A label that is close meets under many keys; it is measured once.
-    let (mut measured, mut count) = ([u32::MAX; 8], 0);
+    let mut near = Near { best: None, measured: [u32::MAX; 8], count: 0 };
     each_key(&view.folded_hashes, start, end, text.len() + 2 >= TWO_MIN, |key| {
+        !scan.know.protected.may_be_far_key(key) || near.measure(scan, key, text)
+    });
+    let (apart, id) = near.best?;
+    weigh(scan, span, text, apart, id)
+}
+
+/// The nearest label found so far.
+struct Near {
+    /// How far it is and which.
+    best: Option<(usize, u32)>,
+    /// A label that is close meets under many keys; it is measured once.
+    measured: [u32; 8],
+    count: usize,
+}
+
+impl Near {
+    /// Measures the labels under a key; false when there is no need to look further.
+    #[cold]
+    fn measure(&mut self, scan: &Scan<'_>, key: u64, text: &[u8]) -> bool {
         for id in scan.know.protected.far(key) {
-            if measured.contains(&id) {
+            if self.measured.contains(&id) {
                 continue;
             }
-            measured[count % measured.len()] = id;
-            count += 1;
+            self.measured[self.count % self.measured.len()] = id;
+            self.count += 1;
             let meant = &scan.know.protected.label(id).folded;
             let apart = distance(text, meant.as_bytes());
             let allowed = if meant.len() >= TWO_MIN { 2 } else { 1 };
-            if apart <= allowed && best.is_none_or(|(old, _)| apart < old) {
-                best = Some((apart, id));
+            if apart <= allowed && self.best.is_none_or(|(old, _)| apart < old) {
+                self.best = Some((apart, id));
             }
         }
-        best.is_none_or(|(apart, _)| apart > 1)
-    });
-    let (apart, id) = best?;
-    weigh(scan, span, text, apart, id)
+        self.best.is_none_or(|(apart, _)| apart > 1)
+    }
 }
 
 /// The evidence, unless the text is words of its own, begins otherwise, or the label is one that real sites stand close to.

@@ -166,9 +166,15 @@ impl Table {
     #[inline]
     pub(super) fn find(&self, hash: u64) -> Values<'_> {
         let mixed = mix(hash);
-        let (word, bit) = self.bit(mixed);
-        let table = (self.filter[word] & bit != 0).then_some(self);
+        let table = self.may_hold(hash).then_some(self);
         Values { table, at: scale(mixed, self.slots.len()), tag: tag(mixed) }
+    }
+
+    /// Whether there may be values under `hash`: nearly always not, which loops over many hashes find out without more ado.
+    #[inline]
+    pub(super) fn may_hold(&self, hash: u64) -> bool {
+        let (word, bit) = self.bit(mix(hash));
+        self.filter[word] & bit != 0
     }
 
     /// The word of the filter and the bit in it.

@@ -205,6 +205,18 @@ impl Protected {
         self.deletions.find(hash)
     }
 
+    /// Whether there may be any of those.
+    #[inline]
+    pub(super) fn may_be_deletion(&self, hash: u64) -> bool {
+        self.deletions.may_hold(hash)
+    }
+
+    /// Whether there may be labels one or two slips away from a folded text whose hash with letters left out is this.
+    #[inline]
+    pub(super) fn may_be_far_key(&self, hash: u64) -> bool {
+        self.far.may_hold(hash)
+    }
+
     /// The labels that may be one or two slips away from a folded text whose hash with letters left out is this.
     pub(super) fn far(&self, hash: u64) -> impl Iterator<Item = u32> {
         self.far.find(hash)

@@ -214,20 +214,27 @@ impl Scan<'_> {
 
     /// One letter left out, put in, put in place of another, or two of them swapped.
     fn slipped_once(&self, span: Span, is_run: bool) -> Option<Evidence> {
-        let judge = |hash: u64| {
-            self.know.protected.deletions(hash).find_map(|id| {
-                let label = self.know.protected.label(id);
-                if is_run && !hyphen::is_near(self, span, label) {
-                    return None;
-                }
-                let slip = typo::slip(self.view.bytes(span), label.text.as_bytes())?;
-                let (technique, features) = typo::judge(self, slip, id, span)?;
-                let detail = Detail::Slip(slip);
-                Some(Evidence { technique, label: id, span, detail, features, score: 0 })
-            })
+        let protected = &self.know.protected;
+        let ask = |hash: u64| {
+            if protected.may_be_deletion(hash) { self.slip_by(hash, span, is_run) } else { None }
         };
-        let mut gaps = self.view.hashes.each_without(span.start(), span.end());
-        judge(self.view.hash(span)).or_else(|| gaps.find_map(judge))
+        let whole = ask(self.view.hash(span));
+        whole.or_else(|| self.view.hashes.each_without(span.start(), span.end()).find_map(ask))
+    }
+
+    /// The same, of labels that may have this hash when a letter is left out.
+    #[cold]
+    fn slip_by(&self, hash: u64, span: Span, is_run: bool) -> Option<Evidence> {
+        self.know.protected.deletions(hash).find_map(|id| {
+            let label = self.know.protected.label(id);
+            if is_run && !hyphen::is_near(self, span, label) {
+                return None;
+            }
+            let slip = typo::slip(self.view.bytes(span), label.text.as_bytes())?;
+            let (technique, features) = typo::judge(self, slip, id, span)?;
+            let detail = Detail::Slip(slip);
+            Some(Evidence { technique, label: id, span, detail, features, score: 0 })
+        })
     }
 
     /// Looks for labels inside tokens; of labels that begin at one place the longest counts.

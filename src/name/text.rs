@@ -82,15 +82,25 @@ pub(super) fn write(wire: &[u8], out: &mut String) {
         if index > 0 {
             out.push('.');
         }
-        match str::from_utf8(label) {
-            Ok(text) if label.iter().all(|it| is_plain(*it)) => out.push_str(text),
+        let is_plain = label.iter().all(|it| is_plain(*it));
+        match is_plain.then(|| str::from_utf8(label)) {
+            Some(Ok(text)) => out.push_str(text),
             _ => label.iter().for_each(|it| write_octet(*it, out)),
         }
     }
 }
 
+/// Whether an octet stands for itself, looked up: a name is written for every query that is judged.
 const fn is_plain(octet: u8) -> bool {
-    matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')
+    const PLAIN: [bool; 256] = {
+        let (mut plain, mut at) = ([false; 256], 0);
+        while at < 256 {
+            plain[at] = matches!(at as u8, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+            at += 1;
+        }
+        plain
+    };
+    PLAIN[octet as usize]
 }
 
 fn write_octet(octet: u8, out: &mut String) {
