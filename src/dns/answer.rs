@@ -290,6 +290,23 @@ impl Answer {
         if self.rcode != Rcode::NOERROR || self.lifetime_secs.is_some() {
             return None;
         }
+        let mut path = self.path();
+        let name = path.pop().filter(|_| !path.is_empty())?;
+        Some(if path.contains(&name) { LooseEnd::Circle } else { LooseEnd::Alias(Box::new(name)) })
+    }
+
+    /// The first name to which its aliases lead of which that is true. Costs nothing where there are none.
+    pub fn alias_to(&self, is_it: impl Fn(&Name) -> bool) -> Option<Name> {
+        // Aliases stand before their targets, and DNAME records and signatures may stand before them.
+        let first = self.entries().next()?.rtype;
+        if !matches!(first, rtype::CNAME | rtype::DNAME | rtype::RRSIG) {
+            return None;
+        }
+        self.path().into_iter().skip(1).find(is_it)
+    }
+
+    /// The name asked, and those to which aliases lead from there, each once but for the last, which stands twice in a circle.
+    pub(super) fn path(&self) -> Vec<Name> {
         let links: Vec<(Name, Name)> = self
             .entries()
             .filter(|it| it.rtype == rtype::CNAME)
@@ -298,18 +315,17 @@ impl Answer {
                 Some((names::read(self.message(), it.owner)?, target))
             })
             .collect();
-        let mut name = names::read(self.message(), HEADER_LEN)?;
-        for _ in 0..links.len() {
-            match links.iter().find(|it| it.0 == name) {
-                Some((_, target)) => name = target.clone(),
-                None => break,
+        let mut path: Vec<Name> = names::read(self.message(), HEADER_LEN).into_iter().collect();
+        while let Some(name) = path.last()
+            && let Some((_, target)) = links.iter().find(|it| it.0 == *name)
+        {
+            let circle = path.contains(target);
+            path.push(target.clone());
+            if circle {
+                break;
             }
         }
-        if links.iter().all(|it| it.1 != name) {
-            return None;
-        }
-        let circle = links.iter().any(|it| it.0 == name);
-        Some(if circle { LooseEnd::Circle } else { LooseEnd::Alias(Box::new(name)) })
+        path
     }
 
     /// The response code.

@@ -1,7 +1,9 @@
 //! Answers made of other answers: IPv6 addresses in place of IPv4 ones, another name in front.
 
 use super::{
-    Answer, Query, Rcode, class,
+    Answer, Query, Rcode,
+    chain::makes_alias,
+    class,
     compress::Writer,
     names,
     rdata::Entry,
@@ -86,6 +88,33 @@ impl Answer {
         // Two of one code would be said twice.
         let more = rest.edes().filter(|it| self.edes().all(|own| own.code != it.code));
         Some(made.with_edes(self.edes().chain(more)))
+    }
+
+    /// The aliases that lead to `end`, and nothing of what is said from there on: a loose end where that is `to_follow`. `None` where they
+    /// do not lead there, or it is too long.
+    pub fn up_to(&self, end: &Name, to_follow: bool) -> Option<Self> {
+        let path = self.path();
+        let names = &path[..path.iter().position(|it| it == end)?];
+        let (message, head) = (self.message(), self.head());
+        let qtype = u16_at(head, head.len().checked_sub(4)?)?;
+        let mut made = Remade::new(head, qtype)?;
+        for entry in self.entries() {
+            let owner = names::read(message, entry.owner)?;
+            let is_alias =
+                entry.rtype == rtype::CNAME || entry.covered(message) == Some(rtype::CNAME);
+            let makes = makes_alias(message, &entry) && names.iter().any(|it| it.is_within(&owner));
+            if makes || (is_alias && names.contains(&owner)) {
+                made.copy(message, &entry, true, u32::MAX)?;
+            }
+        }
+        let mut made = made.finish(Rcode::NOERROR)?.for_scope(self.scope());
+        // The rest of the answer has to be authentic as well, and where there is none, it is of our making.
+        made.set_authentic(to_follow && self.authentic());
+        // Whoever asks for an alias has it.
+        if to_follow && qtype != rtype::CNAME {
+            made.forget_lifetime();
+        }
+        Some(made.with_edes(self.edes()))
     }
 
     /// Addresses made here, of the types that they are, all with one TTL.
@@ -209,7 +238,7 @@ impl Remade {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::Sample;
+    use super::super::{LooseEnd, sample::Sample};
     use super::*;
 
     const NAME: &[u8] = b"\x03www\x07example\0";
@@ -254,6 +283,42 @@ mod tests {
         assert_eq!(u16_at(made.head(), made.head().len() - 4), Some(rtype::AAAA));
         let low = held.translated(map, 60).unwrap();
         assert!(low.records().all(|it| it.ttl == 60) && low.lifetime_secs() == Some(60));
+    }
+
+    #[test]
+    fn what_is_said_beyond_a_name_goes() {
+        let reply = || {
+            Sample::new(7, flag::QR | flag::AD, NAME, rtype::A, class::IN)
+                .answer(b"\xc0\x0c", rtype::CNAME, 900, b"\x01b\x04zone\0")
+                .answer(b"\x04zone\0", rtype::DNAME, 300, b"\x04corp\0")
+                .answer(b"\x01b\x04zone\0", rtype::CNAME, 300, b"\x01b\x04corp\0")
+                .answer(b"\x01b\x04corp\0", rtype::A, 60, &[192, 0, 2, 66])
+                .authority(b"\x04corp\0", rtype::NS, 60, b"\x02ns\x04evil\0")
+        };
+        let check = |end: &str, expected: &[(&str, u16)]| {
+            let held = answer(reply(), rtype::A);
+            assert_eq!(held.alias_to(|it| *it == name(end)), Some(name(end)));
+            for to_follow in [true, false] {
+                let made = held.up_to(&name(end), to_follow).unwrap();
+                let records: Vec<_> = made
+                    .all_entries()
+                    .map(|it| (made.name_at(it.owner).unwrap().text(), it.rtype))
+                    .collect();
+                let expected: Vec<_> = expected.iter().map(|it| (it.0.to_owned(), it.1)).collect();
+                assert_eq!(records, expected);
+                let end = LooseEnd::Alias(Box::new(name(end)));
+                assert_eq!(made.loose_end(), to_follow.then_some(end));
+                assert_eq!(made.authentic(), to_follow);
+            }
+        };
+        let first = ("www.example", rtype::CNAME);
+        check("b.zone", &[first]);
+        check("b.corp", &[first, ("zone", rtype::DNAME), ("b.zone", rtype::CNAME)]);
+        let held = answer(reply(), rtype::A);
+        for other in ["www.example", "zone", "x.corp"] {
+            assert_eq!(held.alias_to(|it| *it == name(other)), None, "{other}");
+        }
+        assert_eq!(held.up_to(&name("x.corp"), true), None);
     }
 
     #[test]

@@ -105,6 +105,7 @@ impl Fetch {
         until: Instant,
         forwarded: Result<Forwarded, ForwardError>,
     ) {
+        let forwarded = forwarded.and_then(|it| ways.within(self.route, it));
         if !forwarded.as_ref().is_ok_and(|it| it.answer.loose_end().is_some()) {
             return self.end(ask, forwarded);
         }

@@ -1,5 +1,6 @@
 //! Aliases that an upstream leaves unfollowed, as a server does that only knows its own zones: their targets are asked for as well,
-//! wherever those names go, since a client's resolver takes what it gets for the whole answer (RFC 1034 section 5.3.1).
+//! wherever those names go, since a client's resolver takes what it gets for the whole answer (RFC 1034 section 5.3.1). So are those of
+//! which an upstream speaks although others are asked for them ([`Ways::within`]).
 
 use super::{Proxy, router::Ways};
 use crate::{

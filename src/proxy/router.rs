@@ -10,7 +10,9 @@ use crate::{
     dns::{Client, Query},
     dnssec::Validator,
     name::Name,
-    upstream::{Ask, Exchange, ServerState, SetError, Strategy, Upstreams, Url},
+    upstream::{
+        Ask, Exchange, ForwardError, Forwarded, ServerState, SetError, Strategy, Upstreams, Url,
+    },
 };
 use arc_swap::{ArcSwap, Guard};
 use foldhash::HashMap;
@@ -335,6 +337,29 @@ impl Ways {
         self.validator(route).is_none()
             && !self.is_unchecked(route)
             && !self.dns64.as_ref().is_some_and(|it| it.concerns(ask))
+    }
+
+    /// What of an answer the upstreams of its route may say: nothing of names for which others are asked, or that are answered here, and
+    /// so nothing of what its aliases lead to from there on (RFC 2181 section 5.4.1: whoever has no say is not believed).
+    pub(super) fn within(
+        &self,
+        route: u16,
+        mut forwarded: Forwarded,
+    ) -> Result<Forwarded, ForwardError> {
+        let same = |other: u16| match (self.set(other), self.set(route)) {
+            (Some(other), Some(own)) => Arc::ptr_eq(other, own),
+            (None, _) | (_, None) => other == route,
+        };
+        let is_elsewhere = |name: &Name| match self.suffixes.find(name) {
+            None => false,
+            Some((Target::Set(other), _)) => !same(other),
+            Some((Target::Special(_), _)) => true,
+        };
+        let Some(end) = forwarded.answer.alias_to(is_elsewhere) else { return Ok(forwarded) };
+        let to_follow = self.route_of(&end).is_some();
+        let own = forwarded.answer.up_to(&end, to_follow).ok_or(ForwardError::Malformed)?;
+        forwarded.answer = own;
+        Ok(forwarded)
     }
 
     /// Whether a name that an answer leads to is taken as it comes: it has a way of its own.

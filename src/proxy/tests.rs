@@ -614,3 +614,66 @@ async fn answers_for_one_network_are_for_no_other() {
     let (seven, eight) = tokio::join!(rig.ask(&seven, now()), rig.ask(&eight, now()));
     assert_eq!((record(&seven).1, record(&eight).1), (7, 8));
 }
+
+/// A reply that leads by an alias to `target`, which has 192.0.2.`last` or does not exist.
+fn led_to(packet: &[u8], target: &str, last: Option<u8>) -> Vec<u8> {
+    let mut message = reply(packet, if last.is_some() { 0 } else { 3 }, None, 0);
+    message[7] = 1 + u8::from(last.is_some());
+    let target = Name::parse(target).unwrap();
+    message.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, target.wire().len() as u8]);
+    message.extend_from_slice(target.wire());
+    if let Some(last) = last {
+        message.extend_from_slice(target.wire());
+        message.extend([0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, last]);
+    }
+    message
+}
+
+#[tokio::test]
+async fn nobody_speaks_of_names_that_others_are_asked_for() {
+    let mut rig = Rig::start(Caching::default(), |it| {
+        Some(match it[13].to_ascii_lowercase() {
+            b'a' => led_to(it, "host.corp.example", Some(66)),
+            b'b' => led_to(it, "host.corp.example", None),
+            b'c' => led_to(it, "host.home.arpa", Some(66)),
+            b'd' => led_to(it, "www.example", Some(66)),
+            _ => reply(it, 0, Some(60), 1),
+        })
+    })
+    .await;
+    let mut corp = Rig::start(Caching::default(), |it| {
+        Some(match it[13].to_ascii_lowercase() {
+            b'o' => led_to(it, "any.example", Some(3)),
+            _ => reply(it, 0, Some(60), 2),
+        })
+    })
+    .await;
+    let [servers, others] = [&rig, &corp].map(|it| it.proxy.router.servers());
+    let route = |suffix: &str, servers: &[Url]| Route {
+        suffix: Name::parse(suffix).unwrap(),
+        servers: servers.to_vec(),
+    };
+    let routes = vec![route("corp.example", &others), route("www.example", &servers)];
+    let plan = Plan { servers, routes, ..Plan::default() };
+    let translating = Dns64 { prefix: "2001:db8::/96".parse().unwrap(), exclude: Vec::new() };
+    for dns64 in [None, Some(translating)] {
+        rig.proxy.router.follow(&Plan { dns64: dns64.clone(), ..plan.clone() }).unwrap();
+        for (name, records, last, heard) in [
+            ("a.example", 2, 2, [1, 1]),
+            ("b.example", 2, 2, [1, 1]),
+            // What is answered here is not asked for, nor is anybody believed who speaks of it.
+            ("c.example", 1, 0, [1, 0]),
+            // Whoever is asked for the target as well is believed, and so is a route's upstream that speaks of all the rest.
+            ("d.example", 2, 66, [1, 0]),
+            ("o.corp.example", 2, 3, [0, 1]),
+            ("www.example", 1, 1, [1, 0]),
+        ] {
+            let qtype = if dns64.is_some() { rtype::AAAA } else { rtype::A };
+            let response = rig.ask(&typed(name, qtype, class::IN), now()).await;
+            assert_eq!((rcode(&response), response[7]), (0, records), "{name}");
+            assert!(response.ends_with(&[last]), "{name}");
+            let heard = heard.map(|it| if dns64.is_some() { 2 * it } else { it });
+            assert_eq!([rig.more(), corp.more()], heard, "{name}");
+        }
+    }
+}

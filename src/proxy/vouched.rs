@@ -31,25 +31,26 @@ impl Proxy {
         ask: &Ask,
         until: Instant,
     ) -> Result<Forwarded, ForwardError> {
-        match ways.validator(route) {
+        let forwarded = match ways.validator(route) {
             None if ways.is_unchecked(route) => {
                 // An upstream that validates would refuse what is broken.
                 let ask = Ask { checking_disabled: true, ..ask.clone() };
                 let mut forwarded = upstreams.forward_until(&ask, until).await?;
                 forwarded.answer.set_authentic(false);
-                Ok(forwarded)
+                forwarded
             }
-            None => upstreams.forward_until(ask, until).await,
+            None => upstreams.forward_until(ask, until).await?,
             Some(validator) if ask.qclass == class::IN && !ask.checking_disabled => {
-                self.forward_validated((ways, validator), upstreams, ask, until).await
+                self.forward_validated((ways, validator), upstreams, ask, until).await?
             }
             Some(_) => {
                 // AD is our word here, and we have not looked.
                 let mut forwarded = upstreams.forward_until(ask, until).await?;
                 forwarded.answer.set_authentic(false);
-                Ok(forwarded)
+                forwarded
             }
-        }
+        };
+        ways.within(route, forwarded)
     }
 
     async fn forward_validated(
