@@ -1,7 +1,7 @@
 //! A client's query, parsed in place without allocation.
 
 use super::{
-    Cookie, Ede, Rcode, Way, class,
+    Cookie, Ede, Rcode, Way, class, names,
     opt::{self, Opt},
     rdata::Entry,
     rtype,
@@ -9,6 +9,9 @@ use super::{
 };
 use crate::name::Name;
 use std::num::NonZeroU16;
+
+/// Octets of a question after its name: QTYPE and QCLASS.
+const QUESTION_FIXED_LEN: usize = 4;
 
 /// A well-formed query with one question. Borrows the packet; parse the packet again after handing it over.
 #[derive(Debug, Clone)]
@@ -88,6 +91,8 @@ impl<'p> Query<'p> {
     /// - types that no zone holds (0, OPT, TSIG, NXNAME, …): FORMERR, as RFC 9824 section 3.5 says of all of them;
     ///   zone transfers: REFUSED, since they are no single response that could be forwarded.
     ///
+    /// Such a response has OPT where the query has one that can be found and read, whatever else is wrong (RFC 6891 section 7).
+    ///
     /// Octets after the last record are ignored, as Unbound and BIND do; so are AA, RA, Z and the rcode.
     pub fn parse(packet: &'p [u8]) -> Result<Self, Rejected> {
         let header = Header::read(packet).ok_or(Rejected::Silence)?;
@@ -102,18 +107,18 @@ impl<'p> Query<'p> {
             edns,
         };
         if header.flags & flag::OPCODE != 0 {
-            let (question_len, edns) = echoed(packet, &header).unwrap_or_default();
-            return Err(reject(Rcode::NOTIMP, question_len, edns));
+            let question_len = echoed(packet, &header).unwrap_or_default();
+            return Err(reject(Rcode::NOTIMP, question_len, opt_of(packet, &header)));
         }
         if let Some(edns) = cookie_alone(packet, &header) {
             return Err(reject(Rcode::NOERROR, 0, Some(edns)));
         }
         if header.questions != 1 || header.flags & flag::TC != 0 {
-            return Err(reject(Rcode::FORMERR, 0, None));
+            return Err(reject(Rcode::FORMERR, 0, opt_of(packet, &header)));
         }
         let body = &packet[HEADER_LEN..];
         let Some((name, len)) = Name::read(body) else {
-            return Err(reject(Rcode::FORMERR, 0, None));
+            return Err(reject(Rcode::FORMERR, 0, opt_of(packet, &header)));
         };
         let (Some(qtype), Some(qclass)) = (u16_at(body, len), u16_at(body, len + 2)) else {
             return Err(reject(Rcode::FORMERR, 0, None));
@@ -124,7 +129,7 @@ impl<'p> Query<'p> {
             None
         } else {
             read_records(packet, HEADER_LEN + question_len, &header, qtype)
-                .map_err(|(rcode, edns)| reject(rcode, question_len as u16, edns))?
+                .map_err(|rcode| reject(rcode, question_len as u16, opt_of(packet, &header)))?
         };
         if matches!(qclass, class::RESERVED | class::NONE) {
             return Err(reject(Rcode::FORMERR, question_len as u16, edns));
@@ -172,14 +177,44 @@ pub fn udp_limit(edns: Option<&Edns>) -> usize {
     usize::from(stated.clamp(opt::UDP_SIZE_MIN, opt::UDP_SIZE_MAX))
 }
 
-/// What of a message with another opcode looks like a query's: octets of its one question, and OPT.
+/// Octets of the one question of a message with another opcode.
 #[cold]
-fn echoed(packet: &[u8], header: &Header) -> Option<(u16, Option<Edns>)> {
+fn echoed(packet: &[u8], header: &Header) -> Option<u16> {
     let body = &packet[HEADER_LEN..];
     let (_, len) = Name::read(body).filter(|_| header.questions == 1)?;
-    let (qtype, _qclass) = (u16_at(body, len)?, u16_at(body, len + 2)?);
-    let edns = read_records(packet, HEADER_LEN + len + 4, header, qtype).ok().flatten();
-    Some((len as u16 + 4, edns))
+    let (_qtype, _qclass) = (u16_at(body, len)?, u16_at(body, len + 2)?);
+    Some(len as u16 + 4)
+}
+
+/// The first OPT of a message that is answered with an error, whatever else is wrong, as far as its sections can be walked: the
+/// response has one as well. Looks at no octet twice.
+#[cold]
+fn opt_of(packet: &[u8], header: &Header) -> Option<Edns> {
+    let mut at = HEADER_LEN;
+    for _ in 0..header.questions {
+        at = names::skip(packet, at)? + QUESTION_FIXED_LEN;
+    }
+    let before = u32::from(header.answers) + u32::from(header.authorities);
+    for index in 0..before + u32::from(header.additionals) {
+        let entry = Entry::read(packet, at)?;
+        at = entry.end();
+        if index >= before && entry.rtype == rtype::OPT {
+            return (packet[entry.owner] == 0).then(|| read_opt(packet, &entry).0);
+        }
+    }
+    None
+}
+
+/// What an OPT record says, and whether its options are of a sound form. Those of another version may have another one: what is hidden
+/// stays hidden; nothing else is sure to mean the same.
+fn read_opt(packet: &[u8], entry: &Entry) -> (Edns, bool) {
+    let bare = Edns::read(entry.class, entry.ttl);
+    let mut read = bare;
+    let sound = read.read_options(packet, entry.rdata.clone());
+    if opt::version(entry.ttl) == 0 {
+        return (read, sound);
+    }
+    (Edns { padding: read.padding, ..bare }, true)
 }
 
 /// What comes with a cookie and no question.
@@ -189,43 +224,39 @@ fn cookie_alone(packet: &[u8], header: &Header) -> Option<Edns> {
     edns.filter(|it| it.cookie.is_some())
 }
 
-/// Walks over the records after the question and reads OPT. An error comes with the OPT that was read until then.
+/// Walks over the records after the question and reads OPT.
 fn read_records(
     packet: &[u8],
     mut at: usize,
     header: &Header,
     qtype: u16,
-) -> Result<Option<Edns>, (Rcode, Option<Edns>)> {
+) -> Result<Option<Edns>, Rcode> {
     let authorities_max = u16::from(qtype == rtype::IXFR);
     if header.answers != 0 || header.authorities > authorities_max {
-        return Err((Rcode::FORMERR, None));
+        return Err(Rcode::FORMERR);
     }
     let mut edns = None;
     let mut rcode = Rcode::NOERROR;
     for index in 0..u32::from(header.authorities) + u32::from(header.additionals) {
-        let entry = Entry::read(packet, at).ok_or((Rcode::FORMERR, edns))?;
+        let entry = Entry::read(packet, at).ok_or(Rcode::FORMERR)?;
         at = entry.end();
         if entry.rtype != rtype::OPT {
             if !entry.is_sound(packet, &[]) {
-                return Err((Rcode::FORMERR, edns));
+                return Err(Rcode::FORMERR);
             }
             continue;
         }
         let misplaced = index < u32::from(header.authorities) || packet[entry.owner] != 0;
-        if misplaced || edns.is_some() {
-            return Err((Rcode::FORMERR, edns));
+        let (read, sound) = read_opt(packet, &entry);
+        if misplaced || edns.is_some() || !sound {
+            return Err(Rcode::FORMERR);
         }
-        let read = edns.insert(Edns::read(entry.class, entry.ttl));
-        let sound = read.read_options(packet, entry.rdata);
+        edns = Some(read);
         if opt::version(entry.ttl) != 0 {
             rcode = Rcode::BADVERS;
-            // What is hidden stays hidden; nothing else is sure to mean the same.
-            *read = Edns { padding: read.padding, ..Edns::read(entry.class, entry.ttl) };
-        } else if !sound {
-            return Err((Rcode::FORMERR, edns));
         }
     }
-    if rcode == Rcode::NOERROR { Ok(edns) } else { Err((rcode, edns)) }
+    if rcode == Rcode::NOERROR { Ok(edns) } else { Err(rcode) }
 }
 
 impl Rejected {
@@ -428,6 +459,37 @@ mod tests {
         // A name that points at itself; an address of three octets.
         formerr(with(1, b"\xc0\x1d\0\x10\0\x01\0\0\0\0\0\0"), false);
         formerr(with(1, b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x03abc"), false);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_opt_where_one_can_be_read() {
+        let opt = |sample: Sample| sample.additional(b"\0", rtype::OPT, 0x8000, b"");
+        let bare = |questions: u16| {
+            let header = sample(0).counts(questions, 0, 0, 1).octets()[..HEADER_LEN].to_vec();
+            let question = &sample(0).octets()[HEADER_LEN..];
+            [&header[..], &question.repeat(questions.into()), OPT].concat()
+        };
+        check(&bare(0), Rcode::FORMERR, 0, true);
+        check(&bare(2), Rcode::FORMERR, 0, true);
+        check(&bare(9), Rcode::FORMERR, 0, true);
+        check(&opt(sample(flag::TC)).octets(), Rcode::FORMERR, 0, true);
+        check(&opt(Sample::new(0x1234, 0, b"\xc0\x0c", 1, 1)).octets(), Rcode::FORMERR, 0, true);
+        let address = &[192, 0, 2, 1];
+        for records in [
+            sample(0).answer(b"\xc0\x0c", rtype::A, 60, address),
+            sample(0).authority(b"\xc0\x0c", rtype::A, 60, address),
+            sample(0).additional(b"\xc0\x0c", rtype::A, 60, &address[1..]),
+        ] {
+            check(&opt(records).octets(), Rcode::FORMERR, QUESTION, true);
+        }
+        let update = sample(0x2800).authority(b"\xc0\x0c", rtype::A, 60, address);
+        check(&opt(update).octets(), Rcode::NOTIMP, QUESTION, true);
+        // Not in another section, and not where the way there cannot be found.
+        let misplaced = sample(0).answer(b"\0", rtype::OPT, 0x8000, b"");
+        check(&misplaced.octets(), Rcode::FORMERR, QUESTION, false);
+        let mut lost = bare(2);
+        lost[5] = 3;
+        check(&lost, Rcode::FORMERR, 0, false);
     }
 
     #[test]
