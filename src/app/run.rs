@@ -82,18 +82,26 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let path = config::data_dir(options.data_dir.as_deref()).context(
-        "there is no home directory to keep state in\nhint: name one with `--data-dir DIR`",
-    )?;
-    let dir = DataDir::hold(&path)?;
+    let dir = data_dir(options, &config)?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
     let signals = Signals::listen()?;
-    let (running, reloader) = Running::start(options, &config, &dir, &runtime, watched)?;
+    let (running, reloader) = Running::start(options, &config, dir.as_ref(), &runtime, watched)?;
     runtime.block_on(running.until_stopped(reloader, signals))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(dir);
     Ok(())
+}
+
+/// The data directory; none where there is nothing to keep, so that it need not be there.
+fn data_dir(options: &Options, config: &Config) -> anyhow::Result<Option<DataDir>> {
+    if !config.history.enabled && !config.seen.enabled {
+        return Ok(None);
+    }
+    let path = config::data_dir(options.data_dir.as_deref()).context(
+        "there is no home directory to keep state in\nhint: name one with `--data-dir DIR`",
+    )?;
+    Ok(Some(DataDir::hold(&path)?))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
@@ -167,7 +175,7 @@ impl Running {
     fn start(
         options: &Options,
         config: &Config,
-        dir: &DataDir,
+        dir: Option<&DataDir>,
         runtime: &Runtime,
         watched: Watched,
     ) -> anyhow::Result<(Self, Reloader)> {
@@ -222,7 +230,7 @@ impl Running {
             policy: &proxy.policy(),
             reports: &reports,
             file: &build::describe(&config::find(options.config.as_deref())),
-            history: config.history.enabled.then_some(dir.path.as_path()),
+            history: dir.filter(|_| config.history.enabled).map(|it| it.path.as_path()),
         });
         forwarding.warnings.iter().for_each(|it| tracing::warn!("{it}"));
         let status = Status {
@@ -284,11 +292,9 @@ impl Running {
 /// What was asked here lately, and who keeps it; nothing where that is off.
 fn remembering(
     config: &Config,
-    dir: &DataDir,
+    dir: Option<&DataDir>,
 ) -> anyhow::Result<(Option<Keeper>, Option<Arc<Memory>>)> {
-    if !config.seen.enabled {
-        return Ok((None, None));
-    }
+    let Some(dir) = dir.filter(|_| config.seen.enabled) else { return Ok((None, None)) };
     let (keeper, memory) = Keeper::start(&dir.path)?;
     Ok((Some(keeper), Some(memory)))
 }
@@ -314,10 +320,10 @@ fn fronts(
     }
 }
 
-fn history(config: &Config, dir: &DataDir) -> event::Config {
+fn history(config: &Config, dir: Option<&DataDir>) -> event::Config {
     event::Config {
         enabled: config.history.enabled,
-        dir: dir.path.clone(),
+        dir: dir.map_or_else(PathBuf::new, |it| it.path.clone()),
         file_bytes_max: config.history.file_bytes_max,
         files_max: config.history.files_max,
         age_days_max: config.history.age_days_max,

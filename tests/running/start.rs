@@ -163,3 +163,23 @@ fn bad_arguments_are_explained() {
         assert!(done.stderr.contains(args.last().unwrap()), "{args:?}: {}", done.stderr);
     }
 }
+
+#[test]
+fn a_data_directory_is_needed_where_there_is_something_to_keep() {
+    let knot = Knot::start();
+    let start = |config: &str| {
+        let data = Data::new();
+        // Nobody can make a directory in the place of a file, root neither.
+        data.write("state", "");
+        data.write_config(config);
+        data
+    };
+    for config in ["", "[history]\nenabled = false\n[seen]\nenabled = true\n"] {
+        let done = run(&mut start(config).serve(loopback(free_port()), knot.address), "");
+        assert_eq!(done.code, Some(2), "{done:?}");
+        assert!(done.stderr.contains("cannot use data directory"), "{}", done.stderr);
+        assert!(done.stderr.contains("hint: choose another with `--data-dir"), "{}", done.stderr);
+    }
+    let squint = Squint::start_in(start("[history]\nenabled = false\n"), knot.address);
+    assert_eq!(squint.ask("www.example", "A").status, "NOERROR");
+}
