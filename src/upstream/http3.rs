@@ -4,7 +4,7 @@ use super::{
     Carrier, Secure,
     https::{message_age, request, uri},
     line::{End, Job},
-    quic::{self, Link},
+    quic::{self, Link, silence, why},
     server::Server,
     shared::Shared,
     streams::{self, MESSAGE_LEN_MAX},
@@ -13,7 +13,8 @@ use crate::dns::grow_old;
 use bytes::{Buf as _, Bytes};
 use h3::client::SendRequest;
 use hyper::Uri;
-use std::{future::poll_fn, io, sync::Arc};
+use quinn::Connection;
+use std::{error::Error, future::poll_fn, io, sync::Arc};
 use tokio::sync::mpsc;
 
 /// Streams by which a server steers a connection (RFC 9114 section 6.2: three, and some of no meaning).
@@ -59,12 +60,15 @@ pub(super) async fn serve(
             let (sender, uri, connection) = (sender.clone(), uri.clone(), connection.clone());
             async move {
                 // A stream that the server gives up is no fault of the connection.
-                let said = exchange(sender, uri, query).await;
-                said.or_else(|_| connection.close_reason().map_or(Ok(None), |it| Err(it.into())))
+                let said = exchange(&connection, sender, uri, query).await;
+                said.or_else(|_| connection.close_reason().map_or(Ok(None), |it| Err(why(it))))
             }
         }
     };
-    let ended = async { Some(io::Error::other(poll_fn(|cx| http.poll_close(cx)).await)) };
+    let ended = async {
+        let error = poll_fn(|cx| http.poll_close(cx)).await;
+        Some(connection.close_reason().map_or_else(|| io::Error::other(error), why))
+    };
     let end = streams::serve((shared, server), jobs, exchange, ended).await;
     drop(endpoint);
     end
@@ -72,13 +76,18 @@ pub(super) async fn serve(
 
 /// The DNS message that comes back; `None` where HTTP says something else.
 async fn exchange(
+    connection: &Connection,
     mut sender: SendRequest<super::carrier::Opener, Bytes>,
     uri: Uri,
     query: Vec<u8>,
-) -> Result<Option<Vec<u8>>, h3::error::StreamError> {
+) -> Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>> {
     let mut stream = sender.send_request(request(uri, ())).await?;
     stream.send_data(query.into()).await?;
-    stream.finish().await?;
+    tokio::select! {
+        // The server has all of it.
+        taken = stream.finish() => taken?,
+        error = silence(connection) => return Err(error.into()),
+    }
     let response = stream.recv_response().await?;
     let Some(age) = message_age(response.status(), response.headers()) else { return Ok(None) };
     let mut message = Vec::new();

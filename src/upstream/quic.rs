@@ -8,15 +8,17 @@ use super::{
     streams::{self, MESSAGE_LEN_MAX},
 };
 use quinn::{
-    ClientConfig, Connection, Endpoint, IdleTimeout, TransportConfig, VarInt,
+    ClientConfig, Connection, ConnectionError, Endpoint, IdleTimeout, TransportConfig, VarInt,
     crypto::rustls::QuicClientConfig,
 };
 use std::{
+    future::pending,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
+    time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time};
 
 /// The end without an error (RFC 9250 section 8.4).
 const NO_ERROR: VarInt = VarInt::from_u32(0);
@@ -27,6 +29,11 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// A connection of which nothing is heard for so long is dead. Longer than one may idle.
 const DEAD_AFTER_MS: u32 = 70_000;
+
+/// A connection is given up when nothing is heard of a server for so long that has a query to acknowledge, and for so many round trips. A
+/// server that works acknowledges what comes within 25 ms or so, however long an answer takes it (RFC 9000 section 13.2.1).
+const SILENT_MAX: Duration = Duration::from_secs(1);
+const SILENT_ROUND_TRIPS: u32 = 3;
 
 /// Octets of the length before each message.
 const LENGTH_LEN: usize = 2;
@@ -115,11 +122,38 @@ pub(super) async fn serve(
         let connection = connection.clone();
         move |query| exchange(connection.clone(), query)
     };
-    let closed = async { Some(connection.closed().await.into()) };
+    let closed = async { Some(why(connection.closed().await)) };
     let end = streams::serve((shared, server), jobs, exchange, closed).await;
     connection.close(NO_ERROR, b"");
     drop(endpoint);
     end
+}
+
+/// Waits until nothing is heard of the server for as long as that may be, and closes the connection. Who waits has sent something that is
+/// not acknowledged yet.
+///
+/// A server that died without a word, or behind a way that lost its state, is so reached over a new connection while there is time.
+/// Without it, nothing would end the old one: whoever took its port cannot reset what it does not know.
+pub(super) async fn silence(connection: &Connection) -> io::Error {
+    // What was not sealed for this connection does not count.
+    let heard = || connection.stats().frame_rx.acks;
+    loop {
+        let before = heard();
+        time::sleep(SILENT_MAX.max(connection.rtt() * SILENT_ROUND_TRIPS)).await;
+        if heard() == before {
+            connection.close(NO_ERROR, b"");
+            return why(ConnectionError::LocallyClosed);
+        }
+    }
+}
+
+/// Why a connection ended, before we had no more use for it.
+pub(super) fn why(error: ConnectionError) -> io::Error {
+    match error {
+        // Nobody closes it here but who heard nothing.
+        ConnectionError::LocallyClosed => io::ErrorKind::TimedOut.into(),
+        other => other.into(),
+    }
 }
 
 /// The DNS message that comes back; `None` where that is none.
@@ -128,9 +162,20 @@ async fn exchange(connection: Connection, query: Vec<u8>) -> io::Result<Option<V
     let len = u16::try_from(query.len()).expect("a query is short");
     sending.write_all(&[&len.to_be_bytes()[..], &query].concat()).await?;
     sending.finish().map_err(io::Error::other)?;
+    let unheard = async {
+        tokio::select! {
+            // The server has all of it.
+            _ = sending.stopped() => pending().await,
+            error = silence(&connection) => error,
+        }
+    };
+    let said = tokio::select! {
+        said = receiving.read_to_end(LENGTH_LEN + MESSAGE_LEN_MAX) => said,
+        error = unheard => return Err(error),
+    };
     // A stream that the server gives up is no fault of the connection.
-    let Ok(said) = receiving.read_to_end(LENGTH_LEN + MESSAGE_LEN_MAX).await else {
-        return connection.close_reason().map_or(Ok(None), |it| Err(it.into()));
+    let Ok(said) = said else {
+        return connection.close_reason().map_or(Ok(None), |it| Err(why(it)));
     };
     let message = said.split_first_chunk::<LENGTH_LEN>();
     let message = message.filter(|it| usize::from(u16::from_be_bytes(*it.0)) == it.1.len());
