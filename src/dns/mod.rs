@@ -32,7 +32,7 @@ pub use ede::Ede;
 pub use facts::{ANSWERS_MAX, Facts};
 pub use freshness::{freshness_secs, grow_old};
 pub use intake::RECORDS_MAX;
-pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN, has_opt};
+pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN, has_opt, is_for_subnet};
 pub use outgoing::Outgoing;
 pub use query::{Edns, Query, Rejected, udp_limit};
 pub use reply::Reply;

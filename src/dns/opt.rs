@@ -97,22 +97,37 @@ impl Edns {
 
 /// Whether a reply to one question has an OPT record: its sender understands EDNS, whatever else it says (RFC 6891 section 7).
 pub fn has_opt(reply: &[u8]) -> bool {
-    let find = || {
-        let header = Header::read(reply).filter(|it| it.additionals > 0)?;
-        let mut at = HEADER_LEN;
-        for _ in 0..header.questions {
-            at = names::skip(reply, at)? + 4;
-        }
-        for _ in 0..header.records() {
-            let entry = Entry::read(reply, at)?;
-            if entry.rtype == rtype::OPT {
-                return Some(());
-            }
-            at = entry.end();
-        }
-        None
+    find(reply).is_some()
+}
+
+/// Whether a reply is for the network that its query named by a Client Subnet option with this data, or for none; any other is
+/// somebody else's (RFC 7871 section 7.3).
+pub fn is_for_subnet(reply: &[u8], sent: &[u8]) -> bool {
+    let Some(opt) = find(reply) else { return true };
+    let Some((_, said)) = options(&reply[opt.rdata]).find(|it| it.0 == code::CLIENT_SUBNET) else {
+        return true;
     };
-    find().is_some()
+    // Who names no network has nothing to compare.
+    sent.get(2) == Some(&0)
+        || (said.starts_with(&sent[..SCOPE_AT])
+            && said[SCOPE_AT..].get(1..) == sent.get(SCOPE_AT + 1..))
+}
+
+/// The first OPT record of a message.
+fn find(message: &[u8]) -> Option<Entry> {
+    let header = Header::read(message).filter(|it| it.additionals > 0)?;
+    let mut at = HEADER_LEN;
+    for _ in 0..header.questions {
+        at = names::skip(message, at)? + 4;
+    }
+    for _ in 0..header.records() {
+        let entry = Entry::read(message, at)?;
+        if entry.rtype == rtype::OPT {
+            return Some(entry);
+        }
+        at = entry.end();
+    }
+    None
 }
 
 /// Octets that the record of a response needs, options that may be left out aside.
@@ -373,6 +388,29 @@ mod tests {
         let mut edns = Edns::read(0, 0);
         assert!(!edns.read_options(broken, 0..broken.len()));
         assert!(edns.padding && edns.cookie.is_some());
+    }
+
+    #[test]
+    fn a_reply_is_for_the_network_that_was_named() {
+        let sent = b"\0\x01\x18\0\xc0\0\x02";
+        let check = |sent: &[u8], said: &[u8], expected: bool| {
+            let option = [&[0, 8, 0, said.len() as u8], said].concat();
+            let reply = Sample::new(7, flag::QR, b"\0", rtype::A, class::IN);
+            let reply = reply.additional(b"\0", rtype::OPT, 0, &option).octets();
+            assert_eq!(is_for_subnet(&reply, sent), expected, "{said:02x?}");
+        };
+        check(sent, sent, true);
+        check(sent, b"\0\x01\x18\x18\xc0\0\x02", true);
+        check(sent, b"\0\x01\x18\x20\xc0\0\x02", true);
+        check(sent, b"\0\x01\x18\x18\xc0\0\x03", false);
+        check(sent, b"\0\x01\x10\x10\xc0\0", false);
+        check(sent, b"\0\x02\x18\x18\xc0\0\x02", false);
+        (0..sent.len()).for_each(|len| check(sent, &sent[..len], false));
+        check(b"\0\x01\0\0", b"\0\0\0\0", true);
+        let bare = || Sample::new(7, flag::QR, b"\0", rtype::A, class::IN);
+        assert!(is_for_subnet(&bare().octets(), sent));
+        let other = bare().additional(b"\0", rtype::OPT, 0, b"\0\x03\0\0");
+        assert!(is_for_subnet(&other.octets(), sent));
     }
 
     #[test]

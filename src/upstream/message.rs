@@ -1,7 +1,7 @@
 //! Queries as they leave, and the first look at what comes back.
 
 use super::Ask;
-use crate::dns::Outgoing;
+use crate::dns::{Outgoing, is_for_subnet};
 use rand::RngExt as _;
 
 const HEADER_LEN: usize = 12;
@@ -96,7 +96,8 @@ pub(super) fn id(message: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(*id))
 }
 
-/// Compares everything but the ID: QR, opcode, QDCOUNT, and the question with its case (RFC 5452 section 9.1).
+/// Compares everything but the ID: QR, opcode, QDCOUNT, the question with its case (RFC 5452 section 9.1), and the network for which it
+/// was asked, where one was named.
 #[inline]
 pub(super) fn fit(message: &[u8], ask: &Ask, case: Case) -> Fit {
     let Some(&[_, _, high, low, qd_high, qd_low, ..]) = message.first_chunk::<HEADER_LEN>() else {
@@ -120,6 +121,9 @@ pub(super) fn fit(message: &[u8], ask: &Ask, case: Case) -> Fit {
     let [type_high, type_low] = ask.qtype.to_be_bytes();
     let [class_high, class_low] = ask.qclass.to_be_bytes();
     if count != 1 || !rest.starts_with(&[type_high, type_low, class_high, class_low]) {
+        return Fit::Foreign;
+    }
+    if ask.subnet.as_ref().is_some_and(|it| !is_for_subnet(message, it)) {
         return Fit::Foreign;
     }
     let same = if case == Case::LOWER {
@@ -197,6 +201,15 @@ mod tests {
         check(Fit::Foreign, &|it| it[28] = 1);
         check(Fit::Foreign, &|it| it.truncate(20));
         check(Fit::Foreign, &|it| it.truncate(11));
+        let ask = Ask { subnet: Some(Box::from(*b"\0\x01\x18\0\xc0\0\x02")), ..ask.clone() };
+        for (last, expected) in [(2, Fit::Whole), (3, Fit::Foreign)] {
+            let mut reply = query(&ask, 7, case, true);
+            reply[2] |= QR;
+            let at = reply.len() - 1;
+            assert_eq!(reply[at], 2);
+            reply[at] = last;
+            assert_eq!(fit(&reply, &ask, case), expected);
+        }
         for (rcode, expected) in [
             (0, Fit::Foreign),
             (1, Fit::Header),
