@@ -36,7 +36,7 @@ fn detection_holds() {
         }
     };
     check("phishing/discord_nikolaischunk_2024.tsv", (34.2, 52.3), (46.0, 53.0));
-    check("phishing/durablenapkin_2026.tsv", (2.9, 5.9), (8.0, 9.0));
+    check("phishing/durablenapkin_2026.tsv", (2.7, 5.8), (8.0, 9.0));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn names_with_a_distinctive_brand_are_flagged() {
     let count = distinctive(&ENGINE, &names(&data("phishing/discord_nikolaischunk_2024.tsv")));
     let (blocked, logged) = (count.blocked(), count.logged());
     assert!(
-        count.all > 200 && blocked >= 45.8 && logged >= 93.4,
+        count.all > 200 && blocked >= 45.6 && logged >= 93.3,
         "{}: {blocked:.1} / {logged:.1} %",
         count.all
     );

@@ -93,6 +93,18 @@ fn is_fixed(word: &str) -> bool {
         || matches!(
             word,
             "embed-suffix"
+                | "embed-abroad"
+                | "embed-broken"
+                | "embed-machine"
+                | "suffix-abroad"
+                | "fold-short"
+                | "hyphen-country"
+                | "idn-word"
+                | "glued-common"
+                | "inside-long"
+                | "slip-hosted"
+                | "digits-many"
+                | "keyword-misspelt"
                 | "common-bare"
                 | "typo-far-long"
                 | "sub-hosted"

@@ -235,8 +235,8 @@ def words(data, _):
 PHISHING = ("openphish_2024-10_2025-12.tsv", "jpcert_2019_2023.tsv", "jarelllama_light_2025.tsv", "discord_antiscam_2026.tsv",
             "discord_nikolaischunk_2024.tsv", "cryptoscamdb_2022.tsv", "pdd_phishtank_2019.tsv", "durablenapkin_2026.tsv")
 # One registry's cheap suffixes, and suffixes made for lures: graded 1 where the collections are too small to tell.
-RISKY_BY_KIND = """accountant autos beauty bid boats bond cricket date download faith gdn hair homes icu loan makeup men mom
-motorcycles party quest racing review rest sbs science skin stream trade webcam win yachts gift gifts claims claim refund""".split()
+RISKY_BY_KIND = """accountant autos beauty bid boats bond cricket date download faith gdn hair homes icu lat loan lol makeup men mom
+motorcycles party qpon quest racing review rest sbs science skin stream trade webcam win yachts gift gifts claims claim refund""".split()
 
 
 def risky_tlds(data, suffixes):

@@ -57,7 +57,7 @@ fn other_lure(scan: &Scan<'_>, token: Span) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::lookalike::tests::{finds, silent, why};
+    use crate::lookalike::tests::{finds, score, silent, why};
     use crate::verdict::Technique;
 
     #[test]
@@ -78,5 +78,22 @@ mod tests {
             why("paypal-login.top"),
             "`paypal-login.top` sets `paypal` beside `login`, and is not one of the domains of `paypal.com`"
         );
+    }
+
+    #[test]
+    fn a_long_name_inside_a_longer_one_is_worth_a_look_where_nothing_lures() {
+        for (quiet, lured) in [
+            ("bankofamericagarden.com", "bankofamericagardenlogin.com"),
+            ("bankofamericagarden.com", "bankofamericagarden.top"),
+        ] {
+            assert!((50..80).contains(&score(quiet)), "{quiet}: {}", score(quiet));
+            assert!(score(lured) >= 80, "{lured}: {}", score(lured));
+        }
+    }
+
+    #[test]
+    fn numbers_beside_a_brand_count_where_they_are_no_year() {
+        assert!(score("48213-icloud.com") >= score("2024-icloud.com") + 20);
+        assert!(score("icloud-12.com") < 80);
     }
 }

@@ -3,7 +3,7 @@
 use crate::{name::Class, verdict::Technique};
 
 use super::{
-    doppelganger,
+    doppelganger, embedding,
     evidence::{Detail, EVIDENCE_MAX, Evidence, Feature, Features, List, NO_LABEL},
     protect::Flags,
     random,
@@ -35,6 +35,7 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         surroundings(scan, evidence, &mut features);
         label_features(scan, evidence, &mut features);
         features.set(suffix, true);
+        features.set(Feature::SuffixAbroad, is_abroad(scan, evidence));
         let other = labels[..count].iter().any(|&it| it != NO_LABEL && it != evidence.label);
         features.set(Feature::OtherBrand, other);
         let token = scan.tokens_of(evidence.span);
@@ -145,6 +146,8 @@ fn surroundings(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features) {
     features.set(Feature::RestWords, rest.parts > rest.digits && rest.other == 0);
     features.set(Feature::RestOther, rest.other > 0);
     features.set(Feature::RestDigits, rest.digits > 0);
+    let token = features.has(Feature::ComboToken);
+    features.set(Feature::DigitsMany, token && rest.digits > 0 && is_numbered(scan, label));
     features.set(Feature::RestShort, rest.short > 0);
     features.set(Feature::AtStart, span.start == label.start);
     features.set(Feature::AtEnd, span.end == label.end);
@@ -153,6 +156,11 @@ fn surroundings(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features) {
     features.set(Feature::Deep, view.labels().len() >= 4);
     let follows = scan.know.protected.label(evidence.label).is_followed(&view.text()[span.end()..]);
     features.set(Feature::SuffixFollows, follows && evidence.technique != Technique::Embedding);
+}
+
+/// Whether a label holds a number that is no year. Digits read the same in a view.
+fn is_numbered(scan: &Scan<'_>, label: Span) -> bool {
+    std::str::from_utf8(scan.view.bytes(label)).is_ok_and(random::is_numbered)
 }
 
 /// The rest of a label, counted by kind.
@@ -205,6 +213,7 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
     let len = match evidence.features.has(Feature::TldSwap) {
         true if label.own => len.clamp(5, 7),
         true => len.min(12),
+        false if is_whole_hyphen(*features) => len.min(9),
         false => len,
     };
     features.set(
@@ -228,10 +237,20 @@ fn label_features(scan: &Scan<'_>, evidence: &Evidence, features: &mut Features)
     features.set(Feature::SuffixHome, home);
 }
 
-/// Whether nobody can have thought up the registered label.
+/// Whether the suffix is of a country where others pretend, and the brand is of another one and has no domain there.
+fn is_abroad(scan: &Scan<'_>, evidence: &Evidence) -> bool {
+    let label = scan.know.protected.label(evidence.label);
+    let means_one = !(label.own || label.flags.common || label.flags.hosted);
+    scan.cut.platform.is_none()
+        && embedding::is_abroad(scan.cut.suffix)
+        && means_one
+        && label.is_of_other_country(scan.cut.suffix)
+}
+
+/// Whether nobody thought up the registered label: it looks random, or one of many that differ by a number.
 fn is_random(scan: &Scan<'_>) -> bool {
-    let label = scan.cut.site.strip_suffix(scan.cut.suffix).unwrap_or("");
-    random::looks_random(label.trim_end_matches('.'))
+    let label = scan.cut.site.strip_suffix(scan.cut.suffix).unwrap_or("").trim_end_matches('.');
+    random::looks_random(label) || random::is_numbered(label)
 }
 
 /// Whether a brand in a subdomain stands there as in the portals of honest companies.
@@ -264,12 +283,23 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
     features.set(Feature::OwnShort, own && f.has(Feature::Len3) && beside);
     features.set(Feature::SlipCrowded, slipped && flags.crowded);
     let below = f.has(Feature::SubLabel) || f.has(Feature::SubToken) || f.has(Feature::SubInside);
-    // Sites name partners in subdomains: a brand there needs something that lures.
-    features.set(Feature::SubBare, below && !lured && !f.has(Feature::SuffixFollows));
+    // Sites name partners in subdomains: a brand there needs something that lures. Those sites stand under suffixes of good name, so
+    // that one a little worse is enough.
+    let ill_named = f.has(Feature::SuffixRisky1) || f.has(Feature::SuffixAbroad);
+    let lured_below = lured || (ill_named && !flags.hosted);
+    features.set(Feature::SubBare, below && !lured_below && !f.has(Feature::SuffixFollows));
     features.set(Feature::SubRandom, below && scan.cut.platform.is_none() && is_random(scan));
-    // A dictionary word names hosts of anybody's.
-    let host_word = flags.word && !lured && !f.has(Feature::SuffixFollows);
-    features.set(Feature::SubHosted, below && (flags.hosted || host_word));
+    // A dictionary word names hosts of anybody's, and so do a few other words.
+    let host_word = (flags.word || flags.host) && !lured && !f.has(Feature::SuffixFollows);
+    // A platform's customers name what they run after the software, and their platform adds a number.
+    let tenant = f.has(Feature::TenantToken)
+        && f.has(Feature::RestDigits)
+        && !f.has(Feature::RestOther)
+        && !strong;
+    features.set(
+        Feature::SubHosted,
+        (below && (flags.hosted || host_word)) || (tenant && flags.hosted),
+    );
     features.set(Feature::CommonInside, f.has(Feature::Common) && inside && !meant);
     // Brands register their name under the suffixes of countries and trades themselves.
     features.set(Feature::SwapCountry, swapped && !own && f.has(Feature::SuffixCountry));
@@ -285,5 +315,42 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
     features.set(Feature::InsideMiddle, inside && middle);
     features.set(Feature::InsideOther, inside && short && f.has(Feature::RestOther));
     features.set(Feature::RiskyKeyword, risky && strong);
-    features.set(Feature::RiskyBare, risky && !strong && scan.cut.platform.is_none());
+    // A distinctive name beside letters that make no words is the deceiver's alone to explain.
+    let garbled = f.has(Feature::ComboToken)
+        && f.has(Feature::RestOther)
+        && !flags.followed
+        && !f.has(Feature::Len3);
+    features.set(Feature::RiskyBare, risky && !strong && scan.cut.platform.is_none() && !garbled);
+    features.set(Feature::SlipHosted, slipped && f.has(Feature::PlatformFree));
+    let nothing_lures = !(own || lured_below || f.has(Feature::KeywordMisspelt));
+    if nothing_lures {
+        unlured(features);
+        features
+            .set(Feature::EmbedMachine, f.has(Feature::EmbedTail) && embedding::is_machine(scan));
+    }
+}
+
+/// Features that say less where nothing lures, for honest names have them too.
+fn unlured(features: &mut Features) {
+    let f = *features;
+    let (country, common) = (f.has(Feature::SuffixCountry), f.has(Feature::Common));
+    features.set(Feature::FoldShort, is_short_fold(f));
+    features.set(Feature::HyphenCountry, country && is_whole_hyphen(f));
+    let marked = f.has(Feature::IdnInside) && f.has(Feature::IdnMarked);
+    features.set(Feature::IdnWord, country && marked);
+    features.set(Feature::GluedCommon, common && f.has(Feature::EmbedGlued));
+    let long = f.has(Feature::ComboInside) && f.has(Feature::Len13);
+    features.set(Feature::InsideLong, long && !f.has(Feature::KeywordWeak));
+}
+
+/// Whether a few letters look like those of a short label, none of them a 0 or 1: as many honest names do.
+fn is_short_fold(f: Features) -> bool {
+    let folds = f.has(Feature::FoldWhole) || f.has(Feature::FoldToken);
+    let short = f.has(Feature::Len3) || f.has(Feature::Len4) || f.has(Feature::Len5);
+    folds && short && !f.has(Feature::FoldDigit)
+}
+
+/// Whether the whole registered label is a protected one with hyphens.
+fn is_whole_hyphen(f: Features) -> bool {
+    f.has(Feature::Hyphen) && f.has(Feature::AtStart) && f.has(Feature::AtEnd)
 }

@@ -60,7 +60,7 @@ pub(super) fn is_address(scan: &Scan<'_>, label: u32, token: Span, brand: Span) 
 
 #[cfg(test)]
 mod tests {
-    use crate::lookalike::tests::{finds, silent};
+    use crate::lookalike::tests::{finds, score, silent};
     use crate::verdict::Technique;
 
     #[test]
@@ -89,5 +89,16 @@ mod tests {
         silent("groupscom.net");
         silent("wwwupstream.com");
         silent("dhlcomfort-shop.com");
+    }
+
+    #[test]
+    fn a_word_and_a_suffix_glued_are_worth_a_look_where_nothing_lures() {
+        for (quiet, lured) in [
+            ("spectrumnet.example", "spectrumnet.top"),
+            ("mail.spectrumnet.se", "spectrumnet-login.se"),
+        ] {
+            assert!(score(quiet) < 80, "{quiet}: {}", score(quiet));
+            assert!(score(lured) >= 80, "{lured}: {}", score(lured));
+        }
     }
 }

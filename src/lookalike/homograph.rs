@@ -233,7 +233,7 @@ pub(super) fn foreign(label: &str, glyphs: &Glyphs) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lookalike::tests::{finds, silent, why};
+    use crate::lookalike::tests::{finds, score, silent, why};
     use crate::verdict::Technique;
 
     #[test]
@@ -275,5 +275,25 @@ mod tests {
             why("xn--pypal-4ve.com"),
             "`xn--pypal-4ve.com` (pаypal.com) reads as `paypal.com`: Cyrillic а for a"
         );
+    }
+
+    #[test]
+    fn a_short_label_is_worth_a_look_where_nothing_lures() {
+        for (quiet, lured) in [
+            ("arneli.com", "arneli-compte.com"),
+            ("stearn.com", "stearn-login.com"),
+            ("stearn.com", "stearn.top"),
+        ] {
+            assert!(score(quiet) < 80, "{quiet}: {}", score(quiet));
+            assert!(score(lured) >= 80, "{lured}: {}", score(lured));
+        }
+    }
+
+    #[test]
+    fn marks_inside_a_word_of_a_country_are_worth_a_look() {
+        let name = |it: &str| crate::name::to_ascii(it).unwrap();
+        let (word, lured) = (name("pagustõrk.ee"), name("pagustõrk-login.ee"));
+        assert!(score(&word) < 80, "{}", score(&word));
+        assert!(score(&lured) >= 80, "{}", score(&lured));
     }
 }

@@ -100,7 +100,7 @@ fn copy(scan: &Scan<'_>, span: Span, text: &mut [u8; 64], at: usize) -> Option<u
 
 #[cfg(test)]
 mod tests {
-    use crate::lookalike::tests::{finds, silent};
+    use crate::lookalike::tests::{finds, score, silent};
     use crate::verdict::Technique;
 
     #[test]
@@ -109,5 +109,17 @@ mod tests {
         finds("micro-soft.top", Technique::Hyphen, "microsoft.com");
         silent("face-lift.com");
         silent("t-mobile.com");
+    }
+
+    #[test]
+    fn a_whole_name_with_hyphens_under_a_country_is_worth_a_look() {
+        for (quiet, lured) in [
+            ("face-book.nl", "face-book-login.nl"),
+            ("american-express.nl", "american-express.top"),
+            ("micro-soft.se", "micro-soft.com"),
+        ] {
+            assert!((50..80).contains(&score(quiet)), "{quiet}: {}", score(quiet));
+            assert!(score(lured) >= 80, "{lured}: {}", score(lured));
+        }
     }
 }

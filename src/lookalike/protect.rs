@@ -26,6 +26,10 @@ const FAR_OWN_MAX: usize = 5_000;
 /// Shortest own label without its hyphens for which a slip is looked for as well.
 const UNHYPHENATED_SLIP_MIN: usize = 8;
 
+/// Suffixes of countries under which companies of all countries stand.
+const OF_ALL: &[&str] =
+    &["ai", "cc", "co", "eu", "fm", "gg", "io", "ly", "me", "sh", "so", "to", "tv"];
+
 /// A label under protection: what a look-alike imitates.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
@@ -53,6 +57,13 @@ impl Label {
     /// Whether one of the official domains has this suffix.
     pub(super) fn has_suffix(&self, suffix: &str) -> bool {
         self.suffixes.split(',').any(|it| it == suffix)
+    }
+
+    /// Whether its official domains stand under a country's suffix, and none under that of `country`.
+    pub(super) fn is_of_other_country(&self, country: &str) -> bool {
+        let mut lasts = self.suffixes.split(',').filter_map(|it| it.rsplit('.').next());
+        let is_home = |it: &str| it.len() == 2 && !OF_ALL.contains(&it);
+        lasts.clone().any(is_home) && lasts.all(|it| it != country)
     }
 
     /// Whether `text` begins with a dot, one of those suffixes, and an end or another dot.
@@ -98,6 +109,8 @@ pub(super) struct Flags {
     pub(super) crowded: bool,
     /// Customers name hosts of their own after it (`gitlab.company.example`).
     pub(super) hosted: bool,
+    /// Machines, regions or teams are called so as well (`ups.company.example`).
+    pub(super) host: bool,
     /// Others write about it, build on it, sell it or carry its name rightly.
     pub(super) followed: bool,
 }
@@ -373,6 +386,7 @@ impl<'a> Builder<'a> {
                 overlap: has("overlap"),
                 crowded: has("crowded"),
                 hosted: has("hosted"),
+                host: has("host"),
                 followed: has("followed"),
             };
             let entry = Entry { domains: &domains, owner, flags, own: false, typos_asked: false };

@@ -12,6 +12,9 @@ const LETTERS_MIN: usize = 6;
 /// (`examples/seen.rs` counts).
 const SURPRISE_MIN: f32 = 5.6;
 
+/// Fewest digits in a row that count something instead of telling it.
+const NUMBER_MIN: usize = 4;
+
 /// Letters, one sign for all digits, the hyphen, and the ends of a label.
 const SIGNS: usize = 29;
 const END: usize = 28;
@@ -25,6 +28,13 @@ static SURPRISES: LazyLock<Box<[f32]>> = LazyLock::new(learn);
 /// Whether a label looks random. A-labels of other scripts do not: their letters mean nothing here.
 pub fn looks_random(label: &str) -> bool {
     label.len() >= LETTERS_MIN && !label.starts_with("xn--") && surprise(label) > SURPRISE_MIN
+}
+
+/// Whether a label holds four digits in a row and more, which are no year.
+pub(super) fn is_numbered(label: &str) -> bool {
+    let runs = label.split(|it: char| !it.is_ascii_digit());
+    let is_year = |it: &str| it.len() == 4 && (it.starts_with("19") || it.starts_with("20"));
+    runs.filter(|it| it.len() >= NUMBER_MIN).any(|it| !is_year(it))
 }
 
 /// Mean bits of surprise a sign.
@@ -103,5 +113,17 @@ mod tests {
         ] {
             check(label, false);
         }
+    }
+
+    #[test]
+    fn numbered_labels_are_told_from_years_and_short_numbers() {
+        let check = |label: &str, expected| assert_eq!(is_numbered(label), expected, "{label}");
+        check("58213604", true);
+        check("lokal7730214", true);
+        check("ab-4417-x", true);
+        check("summit2027", false);
+        check("1998", false);
+        check("hotel123", false);
+        check("x1y2z3", false);
     }
 }

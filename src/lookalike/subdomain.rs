@@ -15,7 +15,7 @@ use crate::verdict::Technique;
 pub(super) const HONEST_MAX: u8 = 75;
 
 /// Whether evidence is a brand's own letters in a subdomain and nothing besides: no word that lures, no risky or official
-/// suffix, no domain that looks random. Or beside one word that lures, each a label of its own, as the portals that a
+/// suffix, no domain that looks random or holds a number. Or beside one word that lures, each a label of its own, as the portals that a
 /// company runs for its people are named (`login.paypal.vendor.example`).
 pub(super) fn is_honest_too(evidence: &Evidence) -> bool {
     let f = evidence.features;
@@ -86,6 +86,45 @@ mod tests {
             "login.microsoftonline.vendor.com",
         ] {
             assert!(score(deceptive) >= 80, "{deceptive}: {}", score(deceptive));
+        }
+    }
+
+    #[test]
+    fn one_label_below_a_suffix_of_bad_name_is_enough() {
+        let engine = Engine::new(&Config::default());
+        let score = |name| engine.judge(&Host::new(name), &mut Vec::new());
+        for name in [
+            "coinbase.garden.cc",
+            "netflix.garden.life",
+            "www.binance.garden.mom",
+            "paypal.30517288.net",
+            "www.kleinanzeigen.abc4471093.org",
+        ] {
+            assert!(score(name) >= 80, "{name}: {}", score(name));
+        }
+        for name in [
+            "coinbase.garden.io",
+            "netflix.garden.net",
+            "netflix.festival2026.net",
+            "netflix.hotel12.net",
+        ] {
+            assert!(score(name) <= HONEST_MAX, "{name}: {}", score(name));
+        }
+        quiet("target.garden.cc");
+        quiet("gitlab.garden.life");
+        quiet("ups.garden.example");
+        assert!(score("ups.garden.buzz") >= 80);
+    }
+
+    #[test]
+    fn brands_of_one_country_below_the_suffix_of_another() {
+        let engine = Engine::new(&Config::default());
+        let score = |name| engine.judge(&Host::new(name), &mut Vec::new());
+        for name in ["viewsnet-abc.garden.cn", "www.viewsnet.garden.cn"] {
+            assert!(score(name) >= 80, "{name}: {}", score(name));
+        }
+        for name in ["viewsnet.garden.com.cn", "viewsnet.garden.de", "paypal.garden.cn"] {
+            assert!(score(name) <= HONEST_MAX, "{name}: {}", score(name));
         }
     }
 }

@@ -4,9 +4,12 @@
 //! the exception: a brand as the whole tenant is what the brand itself uses (`cisco.sharepoint.com`) and never counts;
 //! brand with keyword or a look-alike there is worth a log and no more.
 
-use crate::name::Class;
+use crate::name::{self, Class};
 
-use super::{evidence::Evidence, evidence::Feature, scan::Place, scan::Scan};
+use super::{
+    evidence::{Evidence, Feature, NO_LABEL},
+    scan::{Place, Scan},
+};
 
 /// The feature of a brand at a place of the tenant's label.
 pub(super) const fn feature(place: Place) -> Feature {
@@ -54,12 +57,25 @@ pub(super) fn is_business(scan: &Scan<'_>) -> bool {
     }
 }
 
+/// Whether a brand in a tenant belongs to the owner of its platform.
+fn is_platforms_own(scan: &Scan<'_>, evidence: &Evidence) -> bool {
+    let owner = |domain| scan.know.protected.owner(name::registrable(domain));
+    scan.cut.platform.is_some()
+        && evidence.label != NO_LABEL
+        && owner(scan.cut.suffix)
+            .is_some_and(|it| owner(&scan.know.protected.label(evidence.label).domain) == Some(it))
+}
+
 /// Whether evidence counts on its platform: on a business platform only a look-alike or a brand beside a keyword does.
+///
+/// On any other, what the platform's owner runs there himself does not, nor a brand that is the whole name at a shortener: links of
+/// apps are named so by the brand itself.
 pub(super) fn counts(scan: &Scan<'_>, evidence: &Evidence) -> bool {
-    if !is_business(scan) {
-        return true;
-    }
     let has = |it| evidence.features.has(it);
+    if !is_business(scan) {
+        let is_link = scan.cut.platform == Some(Class::Shortener) && has(Feature::TenantWhole);
+        return !is_link && (has(Feature::KeywordStrong) || !is_platforms_own(scan, evidence));
+    }
     let reads = [Feature::IdnWhole, Feature::IdnToken, Feature::FoldWhole, Feature::FoldToken];
     reads.into_iter().any(has)
         || (has(Feature::TenantToken) && has(Feature::KeywordStrong) && !has(Feature::Common))
@@ -110,5 +126,18 @@ mod tests {
             check("paypal-login", store, 50..=79);
             check("paypal-login", "r2.dev", 80..=100);
         }
+    }
+
+    #[test]
+    fn what_the_platforms_owner_and_brands_themselves_have_there() {
+        let check = |name: &str, platform: &str, class, expected: std::ops::RangeInclusive<u8>| {
+            let got = score_hosted(&hosted(name, platform, class));
+            assert!(expected.contains(&got), "{name}: {got}");
+        };
+        check("wordpress-garden.wordpress.com", "wordpress.com", Class::FreeHosting, 0..=0);
+        check("paypal.app.link", "app.link", Class::Shortener, 0..=0);
+        check("paypal-login.app.link", "app.link", Class::Shortener, 50..=100);
+        check("wordpress-48213-991.cloudwaysapps.com", "cloudwaysapps.com", Class::Paas, 0..=79);
+        check("paypal-48213-991.cloudwaysapps.com", "cloudwaysapps.com", Class::Paas, 80..=100);
     }
 }
