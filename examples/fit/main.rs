@@ -104,6 +104,7 @@ fn is_fixed(word: &str) -> bool {
                 | "inside-long"
                 | "slip-hosted"
                 | "digits-many"
+                | "token-lured"
                 | "keyword-misspelt"
                 | "common-bare"
                 | "typo-far-long"

@@ -96,4 +96,16 @@ mod tests {
         assert!(score("48213-icloud.com") >= score("2024-icloud.com") + 20);
         assert!(score("icloud-12.com") < 80);
     }
+
+    #[test]
+    fn a_token_beside_a_word_that_lures_counts_for_more() {
+        for (quiet, lured) in [
+            ("coinbase-garden.info", "coinbase-garden.live"),
+            ("coinbase-garden.net", "coinbase-garden.live"),
+        ] {
+            assert!(score(quiet) < 80, "{quiet}: {}", score(quiet));
+            assert!(score(lured) >= 80, "{lured}: {}", score(lured));
+        }
+        assert!(score("chase-unlock.com") > score("chase-unlock.de"));
+    }
 }

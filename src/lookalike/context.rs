@@ -321,6 +321,7 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
         && !flags.followed
         && !f.has(Feature::Len3);
     features.set(Feature::RiskyBare, risky && !strong && scan.cut.platform.is_none() && !garbled);
+    features.set(Feature::TokenLured, is_lured_token(f, flags));
     features.set(Feature::SlipHosted, slipped && f.has(Feature::PlatformFree));
     let nothing_lures = !(own || lured_below || f.has(Feature::KeywordMisspelt));
     if nothing_lures {
@@ -328,6 +329,14 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
         features
             .set(Feature::EmbedMachine, f.has(Feature::EmbedTail) && embedding::is_machine(scan));
     }
+}
+
+/// Whether a brand between separators stands beside a word that lures or under a suffix of bad name. Under a country's suffix local
+/// branches and shops are named so.
+fn is_lured_token(f: Features, flags: Flags) -> bool {
+    let asks = f.has(Feature::KeywordStrong) && !f.has(Feature::SuffixCountry);
+    let ill_named = f.has(Feature::SuffixRisky1) && !flags.followed;
+    f.has(Feature::ComboToken) && !f.has(Feature::RestHonest) && (asks || ill_named)
 }
 
 /// Features that say less where nothing lures, for honest names have them too.

@@ -179,6 +179,7 @@ features! {
     FanPage = "fan-page",
     RiskyKeyword = "risky-keyword",
     RiskyBare = "risky-bare",
+    TokenLured = "token-lured",
     Hyphens = "hyphens",
     Deep = "deep",
     OtherBrand = "other-brand",
