@@ -35,7 +35,7 @@ fn detection_holds() {
             assert!(blocked >= block && logged >= log, "{file}: {blocked:.1} / {logged:.1} %");
         }
     };
-    check("phishing/discord_nikolaischunk_2024.tsv", (34.2, 52.3), (46.0, 53.0));
+    check("phishing/discord_nikolaischunk_2024.tsv", (34.7, 52.5), (46.6, 53.3));
     check("phishing/durablenapkin_2026.tsv", (2.7, 5.8), (8.0, 9.0));
 }
 
@@ -44,7 +44,7 @@ fn names_with_a_distinctive_brand_are_flagged() {
     let count = distinctive(&ENGINE, &names(&data("phishing/discord_nikolaischunk_2024.tsv")));
     let (blocked, logged) = (count.blocked(), count.logged());
     assert!(
-        count.all > 200 && blocked >= 45.6 && logged >= 93.3,
+        count.all > 200 && blocked >= 46.4 && logged >= 93.3,
         "{}: {blocked:.1} / {logged:.1} %",
         count.all
     );
@@ -62,7 +62,7 @@ fn false_positives_hold() {
     };
     let file = |it: &str| names(&data(it));
     check("top 10,000", &file("benign/opendns_top10k_2014.txt"), 0, 3);
-    check("random", &file("benign/opendns_random10k_2014.txt"), 4, 21);
+    check("random", &file("benign/opendns_random10k_2014.txt"), 2, 20);
     check("China", &file("benign/china_accelerated_2026.txt"), 2, 11);
     check("governments", &file("benign/usgov_2026.txt"), 0, 0);
     check("hosts", &file("benign/hosts.txt"), 1, 6);
