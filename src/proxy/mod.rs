@@ -73,6 +73,10 @@ pub enum Now {
 }
 
 /// What [`Proxy::begin`] did with a query.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost each forwarded query an allocation"
+)]
 pub enum Begun {
     /// The response stands in `out`.
     Answered,
