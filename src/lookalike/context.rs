@@ -41,7 +41,7 @@ pub(super) fn complete(scan: &Scan<'_>, found: &mut List) {
         let token = scan.tokens_of(evidence.span);
         let middle = token.start < evidence.span.start && evidence.span.end < token.end;
         let flags = scan.know.protected.label(evidence.label).flags;
-        interactions(scan, flags, middle, &mut features);
+        interactions(scan, evidence.span, flags, middle, &mut features);
         features.set(Feature::SubPortal, portal(scan, evidence.span, features));
         if let Detail::Slip(slip) = evidence.detail {
             typo::at_home(slip, scan.know.protected.label(evidence.label).len(), &mut features);
@@ -264,7 +264,7 @@ fn portal(scan: &Scan<'_>, span: Span, f: Features) -> bool {
 }
 
 /// Features that say more, or less, together.
-fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Features) {
+fn interactions(scan: &Scan<'_>, span: Span, flags: Flags, middle: bool, features: &mut Features) {
     let f = *features;
     let strong = f.has(Feature::KeywordStrong);
     let risky = f.has(Feature::SuffixRisky2) || f.has(Feature::SuffixRisky3);
@@ -325,7 +325,7 @@ fn interactions(scan: &Scan<'_>, flags: Flags, middle: bool, features: &mut Feat
     features.set(Feature::SlipHosted, slipped && f.has(Feature::PlatformFree));
     let nothing_lures = !(own || lured_below || f.has(Feature::KeywordMisspelt));
     if nothing_lures {
-        unlured(features);
+        unlured(scan, span, features);
         features
             .set(Feature::EmbedMachine, f.has(Feature::EmbedTail) && embedding::is_machine(scan));
     }
@@ -340,14 +340,21 @@ fn is_lured_token(f: Features, flags: Flags) -> bool {
 }
 
 /// Features that say less where nothing lures, for honest names have them too.
-fn unlured(features: &mut Features) {
+fn unlured(scan: &Scan<'_>, span: Span, features: &mut Features) {
     let f = *features;
     let (country, common) = (f.has(Feature::SuffixCountry), f.has(Feature::Common));
     features.set(Feature::FoldShort, is_short_fold(f));
-    features.set(Feature::HyphenCountry, country && is_whole_hyphen(f));
+    // `apple-support.us` is the brand's `support` with a hyphen, and lures by itself.
+    let asks = || {
+        let mut parts = scan.view.tokens().iter().map(|it| it.span).filter(|it| span.contains(*it));
+        parts.any(|it| scan.know.words.at(scan.view, it) == Some(Strength::Strong))
+    };
+    features.set(Feature::HyphenCountry, country && is_whole_hyphen(f) && !asks());
     let marked = f.has(Feature::IdnInside) && f.has(Feature::IdnMarked);
     features.set(Feature::IdnWord, country && marked);
-    features.set(Feature::GluedCommon, common && f.has(Feature::EmbedGlued));
+    // `net` and `com` are words as well, `couk` is none.
+    let brief = scan.tokens_of(span).end() <= span.end() + 3;
+    features.set(Feature::GluedCommon, common && brief && f.has(Feature::EmbedGlued));
     let long = f.has(Feature::ComboInside) && f.has(Feature::Len13);
     features.set(Feature::InsideLong, long && !f.has(Feature::KeywordWeak));
 }

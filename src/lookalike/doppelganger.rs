@@ -100,5 +100,6 @@ mod tests {
             assert!(score(quiet) < 80, "{quiet}: {}", score(quiet));
             assert!(score(lured) >= 80, "{lured}: {}", score(lured));
         }
+        assert!(score("amazoncouk.com") >= 50);
     }
 }

@@ -117,6 +117,7 @@ mod tests {
             ("face-book.nl", "face-book-login.nl"),
             ("american-express.nl", "american-express.top"),
             ("micro-soft.se", "micro-soft.com"),
+            ("micro-soft.se", "apple-support.us"),
         ] {
             assert!((50..80).contains(&score(quiet)), "{quiet}: {}", score(quiet));
             assert!(score(lured) >= 80, "{lured}: {}", score(lured));
