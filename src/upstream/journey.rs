@@ -395,15 +395,16 @@ impl Journey {
         Due::Wait
     }
 
-    /// Sends the same query once more, from the same port with the same ID, so that no forger has more to aim at.
+    /// Sends the same query once more, from the same port with the same ID, so that no forger has more to aim at; after the last copy
+    /// over TCP, where nothing is lost.
     fn send_again(&mut self) {
-        for (leg, server) in self.legs.iter_mut().zip(&*self.servers) {
-            if let (Some(ports), Some(port)) = (&server.ports, leg.port)
-                && leg.out
-                && leg.copies < COPIES_MAX
-                && ports.send_again(&self.boarded.flight, port)
-            {
-                leg.copies += 1;
+        for at in 0..self.servers.len() {
+            let leg = self.legs[at];
+            let (Some(ports), Some(port)) = (&self.servers[at].ports, leg.port) else { continue };
+            if leg.out && leg.copies == COPIES_MAX {
+                self.ask_tcp(at, !leg.tried_plain);
+            } else if leg.out && ports.send_again(&self.boarded.flight, port) {
+                self.legs[at].copies += 1;
                 self.boarded.shared.counters.resent.fetch_add(1, Relaxed);
             }
         }

@@ -340,7 +340,10 @@ async fn silence_ends_in_time() {
     assert!(started.elapsed() >= FORWARD_MAX);
     assert!(started.elapsed() < FORWARD_MAX + Duration::from_millis(150));
     assert_eq!(upstreams.counts().in_flight, 0);
-    assert!((5..=9).contains(&silent.heard().len()), "{}", silent.heard().len());
+    // Three copies over UDP, and one over TCP.
+    let heard = silent.heard();
+    assert_eq!(heard.iter().filter(|it| !it.tcp).count(), 3);
+    assert!(heard.len() <= 4, "{}", heard.len());
 }
 
 /// A query that set out before goes on with the servers of its time, also with one that it asks only now.
@@ -665,7 +668,7 @@ async fn servers_can_be_replaced() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_queries_at_once_with_losses_are_all_answered() {
     let fake = Fake::start(|it| match it.nth % 10 {
-        3 => vec![],
+        3 if !it.tcp => vec![],
         _ => vec![Said::After(5, address(&it.packet, 1))],
     })
     .await;
