@@ -376,6 +376,12 @@ impl Answer {
         self.header().flags & flag::AD != 0
     }
 
+    /// Whether there are any [`Answer::edes`].
+    #[inline]
+    pub(super) const fn has_edes(&self) -> bool {
+        self.edes != 0
+    }
+
     /// The upstream's Extended DNS Errors (RFC 8914).
     #[inline]
     pub fn edes(&self) -> impl Iterator<Item = Ede<'_>> {

@@ -5,6 +5,7 @@ use super::{
     opt::{self, Opt, Subnet},
     wire::{HEADER_LEN, flag},
 };
+use std::iter;
 
 /// An answer on its way to one client.
 #[derive(Debug, Clone, Copy)]
@@ -78,14 +79,27 @@ impl Reply<'_> {
         out[HEADER_LEN..HEADER_LEN + query.sent.len()].copy_from_slice(query.sent);
         self.write_ttls(out);
         if let Some(edns) = query.edns {
-            let given = answer.edes().filter(|it| self.ede.is_none_or(|own| own.code != it.code));
-            let errors = self.ede.into_iter().chain(given);
+            let (mut own, mut given) = (self.ede, 0);
+            // Nearly no answer has one.
+            let errors = iter::from_fn(|| {
+                let more = || answer.has_edes().then(|| self.given(&mut given)).flatten();
+                own.take().or_else(more)
+            });
             let subnet = self.subnet();
             let opt = Opt { subnet, ..Opt::answering(answer.rcode(), &edns, self.way) };
             if !opt.write(out, errors) {
                 out[2] |= (flag::TC >> 8) as u8;
             }
         }
+    }
+
+    /// The next of the upstream's Extended DNS Errors that is not said already.
+    #[cold]
+    fn given(&self, count: &mut usize) -> Option<Ede<'_>> {
+        let is_other = |it: &Ede<'_>| self.ede.is_none_or(|own| own.code != it.code);
+        let next = self.answer.edes().filter(is_other).nth(*count);
+        *count += 1;
+        next
     }
 
     /// For whom the client asked, where the upstream was told so.
