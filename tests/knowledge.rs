@@ -29,7 +29,7 @@ const CATEGORIES: [&str; 17] = [
     "travel",
     "utility",
 ];
-const FLAGS: [&str; 5] = ["common", "crowded", "followed", "hosted", "overlap"];
+const FLAGS: [&str; 6] = ["common", "crowded", "followed", "host", "hosted", "overlap"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -204,7 +204,10 @@ fn risky_suffixes_have_a_grade() {
 #[test]
 fn suffixes_have_a_kind() {
     let kinds = [
-        ("blocklists/infrastructure.tsv", "cdn cloud dns education government mail military"),
+        (
+            "blocklists/infrastructure.tsv",
+            "cdn cloud dns education government mail military vendor",
+        ),
         ("blocklists/carried.tsv", "lookup proxy router undelegated underscore"),
     ];
     for (file, kinds) in kinds {
