@@ -430,3 +430,9 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: aliases that are made lead through the question, whose letters are others when the answer is read again.
+#[test]
+fn what_is_renamed_may_be_written_in_other_letters() {
+    hammer::reply::check(include_bytes!("../fuzz/seeds/reply/renamed-in-other-letters"));
+}
