@@ -436,3 +436,9 @@ proptest! {
 fn what_is_renamed_may_be_written_in_other_letters() {
     hammer::reply::check(include_bytes!("../fuzz/seeds/reply/renamed-in-other-letters"));
 }
+
+/// Found by fuzzing: a record of another class, which goes, is no answer that keeps an alias from being made.
+#[test]
+fn what_is_renamed_is_of_the_class_that_was_asked_for() {
+    hammer::reply::check(include_bytes!("../fuzz/seeds/reply/renamed-beside-another-class"));
+}

@@ -76,8 +76,10 @@ fn missing(
     &Question { name, qtype, qclass }: &Question<'_>,
 ) -> Option<(Vec<Alias>, bool)> {
     let mut renaming = Vec::new();
+    // Records of another class are no part of the answer, and go.
+    let counts = |it: &Entry| it.class == qclass || qclass == class::ANY;
     for (index, entry) in answers.iter().enumerate() {
-        if entry.rtype == rtype::DNAME && (entry.class == qclass || qclass == class::ANY) {
+        if entry.rtype == rtype::DNAME && counts(entry) {
             let owner = names::read(message, entry.owner)?;
             renaming.push((index, owner, names::read(message, entry.rdata.start)?));
         }
@@ -86,7 +88,8 @@ fn missing(
     // A name has one alias.
     while passed.len() < CHAIN_MAX && !passed.contains(&name) {
         passed.push(name.clone());
-        let is_here = |it: &&Entry| names::read(message, it.owner).is_some_and(|it| it == name);
+        let is_here =
+            |it: &&Entry| counts(it) && names::read(message, it.owner).is_some_and(|it| it == name);
         if answers.iter().filter(is_here).any(|it| it.rtype == qtype) {
             break;
         }
