@@ -88,12 +88,15 @@ fn missing(
     // A name has one alias.
     while passed.len() < CHAIN_MAX && !passed.contains(&name) {
         passed.push(name.clone());
-        let is_here =
-            |it: &&Entry| counts(it) && names::read(message, it.owner).is_some_and(|it| it == name);
-        if answers.iter().filter(is_here).any(|it| it.rtype == qtype) {
+        // Types first: most answers have neither, and names are read only then.
+        let is_here = |rtype: u16, it: &&Entry| {
+            let named = || names::read(message, it.owner).is_some_and(|it| it == name);
+            it.rtype == rtype && counts(it) && named()
+        };
+        if answers.iter().any(|it| is_here(qtype, &it)) {
             break;
         }
-        let alias = answers.iter().filter(is_here).find(|it| it.rtype == rtype::CNAME);
+        let alias = answers.iter().find(|it| is_here(rtype::CNAME, it));
         // The closest counts, whatever the order, so that who reads on reads the same; it has then made its alias.
         let above = |it: &(usize, Name, Name)| name.is_within(&it.1) && name != it.1;
         let places = (0..renaming.len()).rev().filter(|it| above(&renaming[*it]));

@@ -112,7 +112,7 @@ fn keep<'a>(
     if question_end == HEADER_LEN && header.additionals > 0 {
         return None;
     }
-    if walk.renames && speaks_of_the_name(rcode) {
+    if walk.renames && rcode.is_useful() {
         match dname::complete(&octets, &header, question_end, question)? {
             Aliases::Whole => (),
             Aliases::Made { octets: made, header: counts, too_long } => {
@@ -156,10 +156,6 @@ fn errors(rdata: &[u8]) -> Vec<Ede<'_>> {
         }
     }
     edes
-}
-
-const fn speaks_of_the_name(rcode: Rcode) -> bool {
-    matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN)
 }
 
 /// Whether a reply may come without question: an error, or cut short, and nothing in it but perhaps OPT.

@@ -6,7 +6,7 @@ use super::{
     names,
     rdata::Entry,
     rtype,
-    wire::{self, HEADER_LEN, Header},
+    wire::{self, HEADER_LEN, Header, QUESTION_FIXED_LEN},
 };
 use std::{num::NonZeroU16, ops::Range};
 
@@ -113,16 +113,17 @@ pub fn is_for_subnet(reply: &[u8], sent: &[u8]) -> bool {
             && said[SCOPE_AT..].get(1..) == sent.get(SCOPE_AT + 1..))
 }
 
-/// The first OPT record of a message.
-fn find(message: &[u8]) -> Option<Entry> {
+/// The first OPT record of a message's additional section, as far as its sections can be walked. Looks at no octet twice.
+pub(super) fn find(message: &[u8]) -> Option<Entry> {
     let header = Header::read(message).filter(|it| it.additionals > 0)?;
     let mut at = HEADER_LEN;
     for _ in 0..header.questions {
-        at = names::skip(message, at)? + 4;
+        at = names::skip(message, at)? + QUESTION_FIXED_LEN;
     }
-    for _ in 0..header.records() {
+    let before = header.records() - usize::from(header.additionals);
+    for index in 0..header.records() {
         let entry = Entry::read(message, at)?;
-        if entry.rtype == rtype::OPT {
+        if index >= before && entry.rtype == rtype::OPT {
             return Some(entry);
         }
         at = entry.end();

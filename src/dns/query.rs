@@ -10,9 +10,6 @@ use super::{
 use crate::name::Name;
 use std::num::NonZeroU16;
 
-/// Octets of a question after its name: QTYPE and QCLASS.
-const QUESTION_FIXED_LEN: usize = 4;
-
 /// A well-formed query with one question. Borrows the packet; parse the packet again after handing it over.
 #[derive(Debug, Clone)]
 pub struct Query<'p> {
@@ -108,17 +105,17 @@ impl<'p> Query<'p> {
         };
         if header.flags & flag::OPCODE != 0 {
             let question_len = echoed(packet, &header).unwrap_or_default();
-            return Err(reject(Rcode::NOTIMP, question_len, opt_of(packet, &header)));
+            return Err(reject(Rcode::NOTIMP, question_len, opt_of(packet)));
         }
         if let Some(edns) = cookie_alone(packet, &header) {
             return Err(reject(Rcode::NOERROR, 0, Some(edns)));
         }
         if header.questions != 1 || header.flags & flag::TC != 0 {
-            return Err(reject(Rcode::FORMERR, 0, opt_of(packet, &header)));
+            return Err(reject(Rcode::FORMERR, 0, opt_of(packet)));
         }
         let body = &packet[HEADER_LEN..];
         let Some((name, len)) = Name::read(body) else {
-            return Err(reject(Rcode::FORMERR, 0, opt_of(packet, &header)));
+            return Err(reject(Rcode::FORMERR, 0, opt_of(packet)));
         };
         let (Some(qtype), Some(qclass)) = (u16_at(body, len), u16_at(body, len + 2)) else {
             return Err(reject(Rcode::FORMERR, 0, None));
@@ -129,7 +126,7 @@ impl<'p> Query<'p> {
             None
         } else {
             read_records(packet, HEADER_LEN + question_len, &header, qtype)
-                .map_err(|rcode| reject(rcode, question_len as u16, opt_of(packet, &header)))?
+                .map_err(|rcode| reject(rcode, question_len as u16, opt_of(packet)))?
         };
         if matches!(qclass, class::RESERVED | class::NONE) {
             return Err(reject(Rcode::FORMERR, question_len as u16, edns));
@@ -186,23 +183,11 @@ fn echoed(packet: &[u8], header: &Header) -> Option<u16> {
     Some(len as u16 + 4)
 }
 
-/// The first OPT of a message that is answered with an error, whatever else is wrong, as far as its sections can be walked: the
-/// response has one as well. Looks at no octet twice.
+/// The OPT of a message that is answered with an error, whatever else is wrong: the response has one as well.
 #[cold]
-fn opt_of(packet: &[u8], header: &Header) -> Option<Edns> {
-    let mut at = HEADER_LEN;
-    for _ in 0..header.questions {
-        at = names::skip(packet, at)? + QUESTION_FIXED_LEN;
-    }
-    let before = u32::from(header.answers) + u32::from(header.authorities);
-    for index in 0..before + u32::from(header.additionals) {
-        let entry = Entry::read(packet, at)?;
-        at = entry.end();
-        if index >= before && entry.rtype == rtype::OPT {
-            return (packet[entry.owner] == 0).then(|| read_opt(packet, &entry).0);
-        }
-    }
-    None
+fn opt_of(packet: &[u8]) -> Option<Edns> {
+    let entry = opt::find(packet).filter(|it| packet[it.owner] == 0)?;
+    Some(read_opt(packet, &entry).0)
 }
 
 /// What an OPT record says, and whether its options are of a sound form. Those of another version may have another one: what is hidden

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 /// Octets of a message header (RFC 1035 section 4.1.1).
 pub(super) const HEADER_LEN: usize = 12;
 
+/// Octets of a question after its name: QTYPE and QCLASS.
+pub(super) const QUESTION_FIXED_LEN: usize = 4;
+
 /// Header bits, counted in the second 16-bit word (RFC 1035 section 4.1.1, RFC 4035 section 3.1.6).
 pub(super) mod flag {
     /// A response.
@@ -197,6 +200,11 @@ impl Rcode {
     pub const YXDOMAIN: Self = Self(6);
     pub const BADVERS: Self = Self(16);
     pub const BADCOOKIE: Self = Self(23);
+
+    /// Whether it tells the client something about the name, be it that it does not exist.
+    pub const fn is_useful(self) -> bool {
+        matches!(self, Self::NOERROR | Self::NXDOMAIN)
+    }
 
     /// The mnemonic (`NXDOMAIN`), or `RCODE` and the number.
     pub fn name(self) -> Cow<'static, str> {

@@ -319,7 +319,7 @@ impl Proxy {
         if answer.scope().is_some_and(|it| it > 0) {
             return None;
         }
-        if !is_useful(answer) {
+        if !answer.rcode().is_useful() {
             return Some(self.failure_lifetime(key, now));
         }
         let secs = answer.lifetime_secs().filter(|it| *it > 0)?;
@@ -327,14 +327,14 @@ impl Proxy {
     }
 
     fn failure_lifetime(&self, key: &Key<'_>, now: Tick) -> Duration {
-        let before = self.answers.get(key).filter(|it| !is_useful(&it.answer));
+        let before = self.answers.get(key).filter(|it| !it.answer.rcode().is_useful());
         let longer = before.and_then(|it| it.twice_as_long(now, FAILURE_LIFETIME_MAX));
         longer.unwrap_or(FAILURE_LIFETIME)
     }
 
     /// Keeps a useful answer that may yet be served where nothing better is to be had, and lets it rest.
     fn rests(&self, key: &Key<'_>, caching: Caching, now: Tick) -> bool {
-        let held = self.answers.get(key).filter(|it| is_useful(&it.answer));
+        let held = self.answers.get(key).filter(|it| it.answer.rcode().is_useful());
         let held = held.filter(|it| it.is_fresh(now) || (caching.stale && it.may_be_stale(now)));
         held.inspect(|it| it.rest(now, RESTING)).is_some()
     }
@@ -379,16 +379,11 @@ pub(super) fn ede(error: ForwardError, text: &str) -> Ede<'_> {
 
 /// Whether a stale answer is better than this one. Any is but for a failure that says that what the zone has now is bogus.
 pub(super) fn gives_way(answer: &Answer) -> bool {
-    !is_useful(answer) && !is_bogus(answer)
+    !answer.rcode().is_useful() && !is_bogus(answer)
 }
 
 /// Whether an answer is a failure because signatures are missing or wrong.
 pub(super) fn is_bogus(answer: &Answer) -> bool {
     let says_so = |code: u16| (Ede::DNSSEC_BOGUS..=Ede::NSEC_MISSING).contains(&code);
-    !is_useful(answer) && answer.edes().any(|it| says_so(it.code))
-}
-
-/// Whether an answer tells the client something about the name, be it that it does not exist.
-pub(super) fn is_useful(answer: &Answer) -> bool {
-    matches!(answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN)
+    !answer.rcode().is_useful() && answer.edes().any(|it| says_so(it.code))
 }

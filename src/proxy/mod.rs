@@ -259,7 +259,8 @@ impl Proxy {
         out: &mut Vec<u8>,
     ) -> Now {
         let Some(special) = self.router.load().find(query).special else {
-            return self.respond_by_rules(query, client, now, out);
+            let received = Received { query, client, at: now, tick: self.tick(now) };
+            return self.respond_by_rules(received, out);
         };
         let Some(proxy) = self.me.upgrade().filter(|_| special.0 != Kind::Reverse64) else {
             return Now::Later;
@@ -399,7 +400,7 @@ impl Proxy {
             return Begun::Answered;
         }
         let stale = held.filter(|it| {
-            ways.caching.stale && it.may_be_stale(now) && fetch::is_useful(&it.answer)
+            ways.caching.stale && it.may_be_stale(now) && it.answer.rcode().is_useful()
         });
         let (ask, received) = (fetch::asked(query, &ways), received.at);
         Begun::Asks(Asks { policy, id, ways, route: way.route, judged, stale, received }, ask)

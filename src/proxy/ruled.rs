@@ -1,16 +1,10 @@
 //! Names that rules and lists decide about are answered at once; what else is to be said of them is found out afterwards.
 
 use super::{Now, Proxy, Received, exit::Exit};
-use crate::{
-    dns::{Client, Query},
-    event::Record,
-    policy,
-    verdict::Verdict,
-};
+use crate::{event::Record, policy, verdict::Verdict};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
 };
 
 /// How many queries at once may have their answer while their names are not judged yet. Events beyond have the reasons of rules alone.
@@ -18,21 +12,15 @@ pub(super) const UNJUDGED_MAX: usize = 1024;
 
 impl Proxy {
     /// Answers a query for a name never asked before, where an enforced rule or list has the answer.
-    pub(super) fn respond_by_rules(
-        &self,
-        query: &Query<'_>,
-        client: &Client,
-        now: Instant,
-        out: &mut Vec<u8>,
-    ) -> Now {
+    pub(super) fn respond_by_rules(&self, received: Received<'_>, out: &mut Vec<u8>) -> Now {
+        let Received { query, client, tick, .. } = received;
         let policy = self.policy.load();
         let id = policy::policy_of(&policy, client);
-        let tick = self.tick(now);
         let unix = self.unix(tick);
         let Some(verdict) = policy::decided_by_rules(&policy, id, &query.name, unix) else {
             return Now::Later;
         };
-        let (received, verdict) = (Received { query, client, at: now, tick }, Arc::new(verdict));
+        let verdict = Arc::new(verdict);
         let exit = Exit { is_unjudged: true, ..Exit::new(self, &policy, received, &verdict) };
         if exit.made(tick, out) { Now::Answered } else { Now::Silent }
     }
