@@ -1,7 +1,7 @@
 //! A client's query, parsed in place without allocation.
 
 use super::{
-    Cookie, Ede, Rcode, Way, class, names,
+    Cookie, Ede, Rcode, Way, class,
     opt::{self, Opt},
     rdata::Entry,
     rtype,

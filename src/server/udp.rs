@@ -21,7 +21,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 #[cfg(target_os = "linux")]
 pub(super) use super::mmsg as kernel;
@@ -38,9 +38,7 @@ pub(super) const WAIT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the asynchronous side looks whether there is room to send.
 const ROOM_EVERY: Duration = Duration::from_millis(2);
-/// How many queries the asynchronous side has before it where it counts as behind.
-const BEHIND_MIN: usize = 8;
-/// How many queries and responses the asynchronous side takes at once.
+/// How many queries and responses the asynchronous side takes at once, or up to twice as many where they are handed over together.
 pub(super) const BATCH_MAX: usize = 64;
 
 /// A datagram as the kernel handed it over.
@@ -115,7 +113,8 @@ pub(super) struct Deferred {
 pub(super) struct Worker {
     pub(super) front: Arc<Front>,
     pub(super) socket: Arc<Socket>,
-    pub(super) deferred: mpsc::Sender<Deferred>,
+    /// What the queries of a turn are handed over by, all at once: one wakes the asynchronous side as well as many.
+    pub(super) deferred: mpsc::Sender<Vec<Deferred>>,
     pub(super) stop: Arc<AtomicBool>,
 }
 
@@ -162,7 +161,7 @@ impl Worker {
     /// Lets the asynchronous side go on where it is behind. Where both share a core, a worker that wakes for every few datagrams
     /// would interrupt it all the time; elsewhere this is done at once.
     fn give_way(&self) {
-        if self.deferred.max_capacity() - self.deferred.capacity() >= BEHIND_MIN {
+        if self.deferred.capacity() < self.deferred.max_capacity() {
             thread::yield_now();
         }
     }
@@ -171,6 +170,7 @@ impl Worker {
         let now = clock::now();
         let served = self.front.access.load();
         let mut queries = 0;
+        let mut deferred = Vec::new();
         batch.respond(|datagram, out| {
             queries += 1;
             let mut client = Client {
@@ -196,7 +196,7 @@ impl Worker {
                 Outcome::Answered | Outcome::Refused => true,
                 Outcome::Dropped => false,
                 Outcome::Later => {
-                    self.defer(&Datagram { received, ..datagram }, client, now);
+                    deferred.extend(self.deferred(&Datagram { received, ..datagram }, client, now));
                     false
                 }
             }
@@ -208,15 +208,18 @@ impl Worker {
         if sent.failed > 0 {
             counters.send_failed.add(sent.failed);
         }
+        if !deferred.is_empty() {
+            self.defer(deferred);
+        }
     }
 
-    fn defer(&self, datagram: &Datagram<'_>, client: Client, now: Instant) {
-        let counters = self.front.metrics.here();
+    /// A query as it goes to the asynchronous side; `None` where there is no place for it.
+    fn deferred(&self, datagram: &Datagram<'_>, client: Client, now: Instant) -> Option<Deferred> {
         let Some(permit) = self.front.admit(client.address.ip()) else {
             self.front.overflow(datagram.received.packet, &client, now);
-            return;
+            return None;
         };
-        let deferred = Deferred {
+        Some(Deferred {
             packet: datagram.received.packet.into(),
             client,
             peer: datagram.peer,
@@ -224,10 +227,16 @@ impl Worker {
             received: now,
             socket: Arc::clone(&self.socket),
             permit,
-        };
+        })
+    }
+
+    fn defer(&self, deferred: Vec<Deferred>) {
+        let count = deferred.len() as u64;
         match self.deferred.try_send(deferred) {
-            Ok(()) => counters.deferred.bump(),
-            Err(_) => self.front.overflow(datagram.received.packet, &client, now),
+            Ok(()) => self.front.metrics.here().deferred.add(count),
+            Err(TrySendError::Full(left) | TrySendError::Closed(left)) => {
+                left.iter().for_each(|it| self.front.overflow(&it.packet, &it.client, it.received));
+            }
         }
     }
 }
@@ -252,13 +261,17 @@ pub(super) struct Finished {
 /// [`super::quota::Quota::emptied`] waits for the last.
 pub(super) async fn dispatch(
     front: Arc<Front>,
-    mut queue: mpsc::Receiver<Deferred>,
+    mut queue: mpsc::Receiver<Vec<Deferred>>,
     outbox: mpsc::Sender<Finished>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH_MAX);
     let mut left = Vec::with_capacity(BATCH_MAX);
-    while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let open = batch.drain(..).map(|it| open(it, outbox.clone()));
+    while let Some(mut deferred) = queue.recv().await {
+        while deferred.len() < BATCH_MAX
+            && let Ok(more) = queue.try_recv()
+        {
+            deferred.extend(more);
+        }
+        let open = deferred.into_iter().map(|it| open(it, outbox.clone()));
         left.extend(open.filter_map(|it| front.begin(it)));
         left.drain(..).for_each(|it| front.ask(it));
         // Replies to these are not to wait until the queue is empty.
