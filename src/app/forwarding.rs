@@ -58,17 +58,22 @@ fn dnssec(config: &Config) -> anyhow::Result<Option<Dnssec>> {
 /// says so if it matters.
 pub(super) fn bootstrap(config: &Config, system: &HostSystem) -> Vec<Url> {
     let upstream = &config.upstream;
-    let found = match &upstream.bootstrap[..] {
-        [] => system.resolvers(),
-        configured => configured,
+    let (own, found): (Vec<Url>, Vec<Url>) = match &upstream.bootstrap[..] {
+        [] => (Vec::new(), system.resolvers().to_vec()),
+        configured => configured.iter().cloned().partition(|it| system.is_own(it)),
     };
+    for it in own {
+        tracing::warn!(
+            "`[upstream] bootstrap` names {it}, which is Squint itself: it is left out\nhint: name a resolver that does not need Squint"
+        );
+    }
     let mut asked = upstream.servers.iter().chain(config.routes.iter().flat_map(|it| &it.servers));
     if found.is_empty() && asked.any(|it| it.address().is_none()) {
         tracing::warn!(
             "nobody is known who could look up the names of upstreams\nhint: `[upstream] bootstrap = [\"192.0.2.1\"]`, or `tls://192.0.2.1#dns.example`"
         );
     }
-    found.to_vec()
+    found
 }
 
 /// Whom the configuration trusts to vouch for upstreams.

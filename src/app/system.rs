@@ -4,7 +4,7 @@ use crate::{
     config::Config,
     upstream::{
         Url,
-        system::{Paths, System, SystemError},
+        system::{Paths, System, SystemError, is_own},
     },
 };
 use std::net::SocketAddr;
@@ -53,6 +53,11 @@ impl HostSystem {
         self.known.as_ref().map_or(&[], |it| &it.servers)
     }
 
+    /// Whether an upstream is Squint itself.
+    pub(super) fn is_own(&self, server: &Url) -> bool {
+        server.address().is_some_and(|it| is_own(it, &self.own))
+    }
+
     /// The host's search domains.
     pub(super) fn search_domains(&self) -> Vec<String> {
         self.known.as_ref().map_or_else(|_| Vec::new(), |it| it.search.clone())
@@ -90,6 +95,8 @@ mod tests {
         let paths = Paths { resolv_conf: file.clone(), systemd: dir.path().join("none") };
         let own = ["127.0.0.1:53".parse().unwrap()];
         let mut system = HostSystem::read_from(paths, &own);
+        let itself = |port| system.is_own(&format!("127.0.0.1:{port}").parse().unwrap());
+        assert!(itself(53) && !itself(5300));
         let mut check = |text: &str, changed: bool, server: &str, search: &[&str]| {
             // As DHCP clients do: a new file takes the old one's place.
             let new = file.with_extension("new");

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use arc_swap::{ArcSwap, Guard};
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -228,7 +228,8 @@ impl Router {
         strategy: Strategy,
         old: &Ways,
     ) -> Result<Vec<(u16, Arc<Upstreams>)>, SetError> {
-        let servers = wanted.iter().map(|it| it.1.len()).sum();
+        let distinct: HashSet<&[Url]> = wanted.iter().map(|it| it.1).collect();
+        let servers = distinct.iter().map(|it| it.len()).sum();
         let mut made: Vec<(u16, Arc<Upstreams>)> = Vec::with_capacity(wanted.len());
         for (number, urls) in wanted {
             let equal = |it: &&(u16, Arc<Upstreams>)| it.1.urls() == *urls;
@@ -327,6 +328,11 @@ impl Ways {
         self.validator.as_deref().filter(|_| route == self.default)
     }
 
+    /// Whether AD is our word: answers are validated, those of this route or others.
+    pub(super) fn vouches(&self) -> bool {
+        self.validator.is_some()
+    }
+
     /// Whether nobody is to validate the answers of a route.
     pub(super) fn is_unchecked(&self, route: u16) -> bool {
         self.unchecked == Some(route)
@@ -334,7 +340,7 @@ impl Ways {
 
     /// Whether the upstream's answer to a question is passed on as it is: nothing is validated, and nothing made of it.
     pub(super) fn passes_on(&self, route: u16, ask: &Ask) -> bool {
-        self.validator(route).is_none()
+        self.validator.is_none()
             && !self.is_unchecked(route)
             && !self.dns64.as_ref().is_some_and(|it| it.concerns(ask))
     }

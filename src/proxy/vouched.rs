@@ -39,7 +39,13 @@ impl Proxy {
                 forwarded.answer.set_authentic(false);
                 forwarded
             }
-            None => upstreams.forward_until(ask, until).await?,
+            None => {
+                let mut forwarded = upstreams.forward_until(ask, until).await?;
+                if ways.vouches() {
+                    forwarded.answer.set_authentic(false);
+                }
+                forwarded
+            }
             Some(validator) if ask.qclass == class::IN && !ask.checking_disabled => {
                 self.forward_validated((ways, validator), upstreams, ask, until).await?
             }

@@ -9,8 +9,11 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-/// No clock that is right shows an earlier time: 1 November 2026 in Unix seconds. Moves on with releases.
-pub(super) const UNIX_TIME_MIN: u64 = 1_793_491_200;
+/// No clock that is right shows an earlier time: when this was built, in Unix seconds (`build.rs`).
+pub(super) const UNIX_TIME_MIN: u64 = match u64::from_str_radix(env!("SQUINT_BUILT_UNIX"), 10) {
+    Ok(it) => it,
+    Err(_) => panic!("SQUINT_BUILT_UNIX is no number of seconds"),
+};
 
 /// Unix time in seconds; `None` while the clock cannot be right, as on a board without a battery that has not found its NTP
 /// server yet.

@@ -19,10 +19,13 @@ use std::{
 use tokio::sync::Notify;
 
 /// How many UDP sockets all upstreams together may hold open.
-pub const SOCKETS_MAX: usize = 4096;
+pub const SOCKETS_MAX: usize = 16_384;
 
 /// How many open files the process asks for: the sockets above, and as many for clients.
-const OPEN_FILES_WANTED: u64 = 16_384;
+const OPEN_FILES_WANTED: u64 = 65_536;
+
+/// How many upstreams in all may have [`PORTS`] ports each, while half of the sockets stay free for those being replaced.
+const SERVERS_WHOLE: usize = SOCKETS_MAX / 2 / PORTS;
 
 /// How many upstreams may be known at once, those that were replaced and still wait for a reply included.
 pub const SERVERS_MAX: usize = 256;
@@ -135,7 +138,7 @@ impl Shared {
         let ports = PORTS.min(self.sockets_max / 2 / servers.max(1)).max(1);
         if ports < PORTS {
             tracing::warn!(
-                "queries to each upstream leave from {ports} random ports instead of {PORTS}, so replies are easier to forge\nhint: raise the limit of open files: `ulimit -n 16384`, or `LimitNOFILE=16384` in the unit"
+                "queries to each upstream leave from {ports} random ports instead of {PORTS}, so replies are easier to forge\nhint: raise the limit of open files: `ulimit -n {OPEN_FILES_WANTED}`, or `LimitNOFILE={OPEN_FILES_WANTED}` in the unit; {SERVERS_WHOLE} upstreams in all may have {PORTS} each"
             );
         }
         ports
@@ -219,5 +222,22 @@ impl Shared {
             in_flight: self.flights.len(),
             sockets: self.sockets.load(Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_fewer_only_where_sockets_run_out() {
+        let check = |sockets_max, servers, expected| {
+            assert_eq!(Shared::with(sockets_max).unwrap().ports(servers), expected);
+        };
+        check(SOCKETS_MAX, 1, PORTS);
+        check(SOCKETS_MAX, SERVERS_WHOLE, PORTS);
+        check(SOCKETS_MAX, 2 * SERVERS_WHOLE, PORTS / 2);
+        check(512, 2, PORTS / 2);
+        check(2, SERVERS_MAX, 1);
     }
 }

@@ -175,8 +175,8 @@ fn domain(text: &str) -> Option<String> {
     Name::parse(text).ok().map(|it| it.text()).filter(|it| !it.is_empty())
 }
 
-/// Whether a server is one of the listeners in `own`.
-fn is_own(server: SocketAddr, own: &[SocketAddr]) -> bool {
+/// Whether a server is one of the listeners in `own`, each address of this host included where `own` has the wildcard.
+pub fn is_own(server: SocketAddr, own: &[SocketAddr]) -> bool {
     let ip = server.ip().to_canonical();
     own.iter().filter(|it| it.port() == server.port()).any(|listener| {
         let listens_on = listener.ip().to_canonical();

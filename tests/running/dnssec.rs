@@ -193,7 +193,9 @@ fn flags_say_who_wants_what() {
 #[test]
 fn some_names_are_not_validated() {
     let tree = Tree::start();
-    let route = format!("[[route]]\nsuffix = 'forged.example'\nservers = ['{}']\n", tree.unbound);
+    let route =
+        |suffix| format!("[[route]]\nsuffix = '{suffix}'\nservers = ['{}']\n", tree.unbound);
+    let route = route("forged.example") + &route("nsec3.example");
     let rule = "[[rule]]\nname = 'other.example'\naction = 'sinkhole'\n[[rule]]\nname = 'www.example'\naction = 'nxdomain'\n";
     let squint = squint(&tree, &format!("{route}{rule}"));
     let check = |name: &str, status: &str, expected: &[&str]| {
@@ -209,6 +211,9 @@ fn some_names_are_not_validated() {
     check("toneg.example", "NOERROR", &["192.0.2.43"]);
     // A route's upstream judges for itself, and is believed.
     check("www.forged.example", "SERVFAIL", &[]);
+    // Its AD is its own word, its signatures are the zone's.
+    let got = check("www.nsec3.example", "NOERROR", &["192.0.2.21"]);
+    assert!(got.answer.iter().any(|it| it.rtype == "RRSIG"), "{got:?}");
     // What is made here is never signed.
     for (name, status, data) in
         [("other.example", "NOERROR", &["0.0.0.0"][..]), ("www.example", "NXDOMAIN", &[])]
