@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use squint::{
-    dns::{Client, Facts, Rcode, Transport},
+    dns::{Client, Facts, Rcode, Told, Transport},
     event::{Config, Formatter, Now, Record, start},
     name::Name,
     verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
@@ -23,12 +23,12 @@ fn record(verdict: Verdict, now: &Now) -> Record {
         name: Name::parse("www.some-ordinary-site.example").unwrap(),
         qtype: 1,
         rcode: Rcode::NOERROR,
-        verdict: Arc::new(verdict),
-        facts: Arc::new(Facts {
-            answers: vec!["198.51.100.12".to_owned(), "198.51.100.13".to_owned()],
-            ttl: 300,
-            upstream: "udp://192.0.2.53:53".into(),
-        }),
+        verdict: Some(Arc::new(verdict)),
+        facts: Facts::new(
+            [12, 13].map(|it| Told::Address([198, 51, 100, it].into())),
+            300,
+            "udp://192.0.2.53:53",
+        ),
         cached: true,
         generation: 7,
     }

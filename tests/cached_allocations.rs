@@ -1,5 +1,5 @@
-//! A million queries answered from the cache over UDP, and not one allocation in the thread that answers. One test, alone in its
-//! process.
+//! A million queries answered from the cache over UDP, recorded and not, and not one allocation in the thread that answers. One test,
+//! alone in its process.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up should stop there")]
 
@@ -7,13 +7,17 @@ mod counting;
 #[path = "../examples/cached/rig.rs"]
 mod rig;
 
-use squint::server::{self, Access};
+use squint::{
+    event::{self, Recorder},
+    server::{self, Access},
+};
 use std::{
     fs,
     net::{Ipv4Addr, UdpSocket},
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::runtime::Runtime;
 
 const QUERIES: usize = 1_000_000;
 const NAMES: usize = 1000;
@@ -22,10 +26,20 @@ const WINDOW: usize = 64;
 
 #[test]
 fn a_million_cached_queries_allocate_nothing() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     let _entered = runtime.enter();
+    check(&runtime, Recorder::off());
+    let dir = tempfile::tempdir().unwrap();
+    let history = event::Config::new(dir.path().to_owned());
+    let (recorder, writer) = event::start(history, 1, Box::new(|_| None)).unwrap();
+    check(&runtime, recorder.clone());
+    assert!(writer.stop());
+    assert!(recorder.counts().written > 0);
+}
+
+fn check(runtime: &Runtime, recorder: Recorder) {
     #[expect(clippy::disallowed_methods, reason = "takes the place of `app`")]
-    let proxy = rig::proxy(Instant::now()).unwrap();
+    let proxy = rig::proxy(Instant::now(), recorder).unwrap();
     let config = server::Config {
         listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
         workers: 1,

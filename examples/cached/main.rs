@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use rig::{packet, proxy};
 use squint::{
     dns::{Client, Query, Transport},
+    event::Recorder,
     proxy::Now,
 };
 use std::{net::Ipv4Addr, time::Instant};
@@ -24,7 +25,7 @@ fn main() -> anyhow::Result<()> {
     let queries: usize = std::env::args().nth(1).context("usage: cached QUERIES")?.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
-    let proxy = proxy(received())?;
+    let proxy = proxy(received(), Recorder::off())?;
     let client = Client {
         address: (Ipv4Addr::LOCALHOST, 40_000).into(),
         local: Ipv4Addr::LOCALHOST.into(),

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// A proxy with the default policy, whose upstream is a thread that gives every name an address.
-pub(crate) fn proxy(now: Instant) -> anyhow::Result<Arc<Proxy>> {
+pub(crate) fn proxy(now: Instant, recorder: Recorder) -> anyhow::Result<Arc<Proxy>> {
     let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let servers = vec![format!("udp://{}", upstream.local_addr()?).parse()?];
     thread::spawn(move || -> std::io::Result<()> {
@@ -34,7 +34,7 @@ pub(crate) fn proxy(now: Instant) -> anyhow::Result<Arc<Proxy>> {
     Ok(Proxy::new(Parts {
         policy: Arc::new(policy),
         router: Router::new(Exchange::start()?, &plan)?,
-        recorder: Recorder::off(),
+        recorder,
         metrics: Arc::new(Metrics::new()),
         cache_octets_max: 16 << 20,
         seen: None,

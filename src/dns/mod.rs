@@ -29,7 +29,7 @@ pub use answer::{Answer, BadReply, LooseEnd, Record};
 pub use client::{Client, Transport, Way};
 pub use cookie::{Cookie, CookieSecrets, ServerCookie};
 pub use ede::Ede;
-pub use facts::{ANSWERS_MAX, Facts};
+pub use facts::{ANSWERS_MAX, Facts, Told};
 pub use freshness::{freshness_secs, grow_old};
 pub use intake::RECORDS_MAX;
 pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN, has_opt, is_for_subnet};

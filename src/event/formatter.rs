@@ -131,7 +131,7 @@ pub(super) fn received_millis(line: &[u8]) -> Option<u64> {
 }
 
 fn write_verdict(record: &Record, out: &mut String) {
-    let verdict = &*record.verdict;
+    let verdict = record.verdict();
     out.push_str("\",\"action\":\"");
     out.push_str(verdict.action.as_str());
     out.push_str("\",\"applied\":\"");
@@ -152,16 +152,16 @@ fn write_verdict(record: &Record, out: &mut String) {
 
 fn write_facts(record: &Record, out: &mut String) {
     out.push_str(",\"answers\":[");
-    for (index, answer) in record.facts.answers.iter().enumerate() {
+    for (index, answer) in record.facts.answers().enumerate() {
         if index > 0 {
             out.push(',');
         }
-        write_str(answer, out);
+        write_str(&answer.to_string(), out);
     }
     out.push_str("],\"ttl\":");
     write_number(record.facts.ttl.into(), out);
     out.push_str(",\"upstream\":");
-    write_str(&record.facts.upstream, out);
+    write_str(record.facts.upstream(), out);
 }
 
 /// A name in presentation form has one character that JSON escapes: the backslash of `\DDD`.

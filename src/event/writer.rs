@@ -285,7 +285,6 @@ pub(super) mod tests {
         dns::{Client, Facts, Rcode, Transport},
         event::{Counts, Record},
         name::Name,
-        verdict::Verdict,
     };
     use std::{fs, net::Ipv4Addr, path::Path};
 
@@ -302,8 +301,8 @@ pub(super) mod tests {
             name: Name::parse(name).unwrap(),
             qtype: 1,
             rcode: Rcode::NOERROR,
-            verdict: Arc::new(Verdict::PASS),
-            facts: Arc::new(Facts::default()),
+            verdict: None,
+            facts: Facts::default(),
             cached: true,
             generation: 1,
         }

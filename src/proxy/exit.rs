@@ -119,7 +119,7 @@ impl<'a> Exit<'a> {
         let now = self.received.tick;
         let manner =
             Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
-        self.send(&answer, &Arc::default(), &manner, out);
+        self.send(&answer, "", &manner, out);
     }
 
     /// Sends an answer from the cache, past its lifetime or not.
@@ -137,7 +137,7 @@ impl<'a> Exit<'a> {
         let answer = Answer::empty(self.received.query, Rcode::SERVFAIL);
         let manner =
             Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
-        self.send(&answer, &Arc::default(), &manner, out);
+        self.send(&answer, "", &manner, out);
     }
 
     /// Sends what the verdict makes up in place of an answer; `false` when the verdict is to stay silent.
@@ -146,7 +146,7 @@ impl<'a> Exit<'a> {
         let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query)
         else {
             out.clear();
-            self.record(Rcode::NOERROR, Arc::default, now, false);
+            self.record(Rcode::NOERROR, Facts::default, now, false);
             return false;
         };
         let code = if self.verdict.applied == Action::Sinkhole {
@@ -157,20 +157,20 @@ impl<'a> Exit<'a> {
         let ede = Ede { code, text: self.verdict.why() };
         let manner =
             Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
-        self.send(&answer, &Arc::default(), &manner, out);
+        self.send(&answer, "", &manner, out);
         true
     }
 
-    fn send(&self, answer: &Answer, upstream: &Arc<str>, manner: &Manner<'_>, out: &mut Vec<u8>) {
+    fn send(&self, answer: &Answer, upstream: &str, manner: &Manner<'_>, out: &mut Vec<u8>) {
         let Received { query, client, .. } = self.received;
         let way = client.way(query);
         let Manner { age_secs, ttl_secs_override, ede, .. } = *manner;
         Reply { answer, query, age_secs, ttl_secs_override, ede, way }.write(out);
-        let facts = || Arc::new(Facts::of(answer, Arc::clone(upstream)));
+        let facts = || Facts::of(answer, upstream);
         self.record(answer.rcode(), facts, manner.now, manner.cached);
     }
 
-    fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Arc<Facts>, now: Tick, cached: bool) {
+    fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Facts, now: Tick, cached: bool) {
         self.policy.rules.count(self.verdict);
         if !self.proxy.recorder.is_on() && !self.is_unjudged {
             return;
@@ -183,7 +183,9 @@ impl<'a> Exit<'a> {
             name: query.name.clone(),
             qtype: query.qtype,
             rcode,
-            verdict: Arc::clone(self.verdict),
+            // A count of its holders would be written by all workers.
+            verdict: (!Arc::ptr_eq(self.verdict, &self.proxy.clean))
+                .then(|| Arc::clone(self.verdict)),
             facts: facts(),
             cached,
             generation: u64::from(self.policy.generation),
@@ -212,7 +214,7 @@ impl Proxy {
         let tick = self.tick(received);
         let received = Received { query, client, at: received, tick };
         let exit = Exit::new(self, &policy, received, &verdict);
-        exit.record(rcode, Arc::default, tick, false);
+        exit.record(rcode, Facts::default, tick, false);
     }
 }
 

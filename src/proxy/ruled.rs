@@ -35,7 +35,7 @@ impl Proxy {
         let judging = async move {
             // A panic is a bug of ours; it costs the reasons, never the event.
             match catch_unwind(AssertUnwindSafe(|| proxy.whole_verdict(&record))) {
-                Ok(verdict) => record.verdict = verdict.unwrap_or(record.verdict),
+                Ok(verdict) => record.verdict = verdict.or(record.verdict),
                 Err(_) => proxy.metrics.here().panics.bump(),
             }
             proxy.recorder.record(record);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    dns::{ANSWERS_MAX, Client, Facts, Rcode, Transport},
+    dns::{ANSWERS_MAX, Client, Facts, Rcode, Told, Transport},
     verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
 };
 use proptest::prelude::*;
@@ -26,8 +26,8 @@ fn record(now: &Now, name: Name) -> Record {
         name,
         qtype: rtype::A,
         rcode: Rcode::NOERROR,
-        verdict: Arc::new(Verdict::PASS),
-        facts: Arc::new(Facts::default()),
+        verdict: None,
+        facts: Facts::default(),
         cached: true,
         generation: 3,
     }
@@ -82,14 +82,11 @@ fn a_verdict_and_its_answer_are_told_whole() {
         rule: "own:12".to_owned(),
         ..Verdict::PASS
     };
-    let facts = Facts {
-        answers: (0..ANSWERS_MAX).map(|it| format!("192.0.2.{it}")).collect(),
-        ttl: 300,
-        upstream: "udp://192.0.2.53:53".into(),
-    };
+    let told = (0..=ANSWERS_MAX).map(|it| Told::Address([192, 0, 2, it as u8].into()));
+    let facts = Facts::new(told, 300, "udp://192.0.2.53:53");
     let record = Record {
-        verdict: Arc::new(verdict),
-        facts: Arc::new(facts),
+        verdict: Some(Arc::new(verdict)),
+        facts,
         cached: false,
         ..record(&now, Name::parse("paypal-login.netlify.app").unwrap())
     };
@@ -183,8 +180,8 @@ proptest! {
         record.qtype = numbers.0;
         record.rcode = Rcode(numbers.1);
         record.duration = Duration::from_micros(numbers.3);
-        record.facts = Arc::new(Facts { answers: vec![text.clone(); 2], ttl: numbers.2, upstream: text.as_str().into() });
-        record.verdict = Arc::new(Verdict { rule: text.clone(), tenant: text.clone(), ..Verdict::PASS });
+        record.facts = Facts::new(vec![Told::Target(record.name.clone()); 2], numbers.2, &text);
+        record.verdict = Some(Arc::new(Verdict { rule: text.clone(), tenant: text.clone(), ..Verdict::PASS }));
         let mut out = String::new();
         Formatter::new(&text, numbers.3).write(&record, &text, &now, &mut out);
         let found: Value = serde_json::from_str(&out).unwrap();
@@ -192,6 +189,7 @@ proptest! {
             prop_assert_eq!(&found[field], text.as_str());
         }
         let name = record.name.text();
+        prop_assert_eq!(&found["answers"], &json!([name, name]));
         prop_assert_eq!(&found["query"], if name.is_empty() { "." } else { &name });
         prop_assert_eq!(found.as_object().unwrap().len(), 27);
         prop_assert!(found.as_object().unwrap().values().all(|it| !it.is_null()));
