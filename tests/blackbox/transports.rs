@@ -80,10 +80,12 @@ async fn compare(server: &Server, count: usize, met: &mut BTreeSet<String>) -> R
     let mut connections = [open(udp).await?, open(tcp).await?, open(dot).await?, open(doh).await?];
     let (mut left, mut reloads) = (count, 0);
     while left > 0 {
-        let some: Vec<Message> = (0..left.min(ROUND)).map(|_| generated(&mut numbers)).collect();
-        left -= some.len();
+        let round_of = left.min(ROUND);
+        left -= round_of;
         for edns in [true, false] {
-            let some: Vec<Vec<u8>> = some.iter().map(|it| packet(it, edns)).collect();
+            // Questions of their own, or what the others left behind would answer these.
+            let some = (0..round_of).map(|_| packet(&generated(&mut numbers), edns));
+            let some: Vec<Vec<u8>> = some.collect();
             round(server, &mut connections, &some, (&mut reloads, met)).await?;
         }
     }
@@ -161,7 +163,7 @@ async fn ask_all(
 
 /// A query that somebody might send, plain or odd.
 fn generated(numbers: &mut StdRng) -> Message {
-    let number = numbers.random_range(0..5_000_u32);
+    let number = numbers.random_range(0..100_000_000_u32);
     let text = match numbers.random_range(0..16_u32) {
         0 => "www.example".to_owned(),
         1 => "mail.example".to_owned(),
