@@ -110,7 +110,7 @@ impl Guards {
             if let Some(kind) = self.get(name, hashes, start) {
                 return Some((kind, &name[start..]));
             }
-            start += name[start..].find('.')? + 1;
+            start += name.as_bytes()[start..].iter().position(|&it| it == b'.')? + 1;
         }
     }
 

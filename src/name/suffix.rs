@@ -26,7 +26,7 @@ pub fn registrable(name: &str) -> &str {
         return "";
     }
     let head = &name[..name.len() - suffix.len() - 1];
-    let start = head.rfind('.').map_or(0, |at| at + 1);
+    let start = head.bytes().rposition(|it| it == b'.').map_or(0, |at| at + 1);
     &name[start..]
 }
 

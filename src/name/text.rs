@@ -43,10 +43,10 @@ pub(super) fn parse(text: &str) -> Result<Name, NameError> {
     };
     let mut octets = [0; WIRE_LEN_MAX];
     let mut at = 0;
-    for label in body.split('.') {
+    for label in body.as_bytes().split(|it| *it == b'.') {
         let start = at;
         at += 1;
-        let mut bytes = label.bytes();
+        let mut bytes = label.iter().copied();
         while let Some(byte) = bytes.next() {
             let octet = match byte {
                 b'\\' => {

@@ -29,6 +29,18 @@ impl<T: Copy> Suffixes<T> {
     /// The value of the longest suffix, and that suffix's octets in wire form.
     #[inline]
     pub(super) fn find(&self, name: &Name) -> Option<(T, u8)> {
+        let wire = name.wire();
+        let (mut top, mut at) = (0, 0);
+        while wire[at] != 0 {
+            top = at;
+            at += 1 + usize::from(wire[at]);
+        }
+        self.nodes.get(&wire[top..])?;
+        self.find_below_top(name)
+    }
+
+    /// The same for a name under a top-level label that something is known of; most are under others.
+    fn find_below_top(&self, name: &Name) -> Option<(T, u8)> {
         let mut found = None;
         for tail in Tails::of(name) {
             match self.nodes.get(tail) {
@@ -50,7 +62,6 @@ struct Tails<'n> {
 }
 
 impl<'n> Tails<'n> {
-    #[inline]
     fn of(name: &'n Name) -> Self {
         let wire = name.wire();
         let (mut starts, mut left, mut at) = ([0; LABELS_MAX], 0, 0);
@@ -66,7 +77,6 @@ impl<'n> Tails<'n> {
 impl<'n> Iterator for Tails<'n> {
     type Item = &'n [u8];
 
-    #[inline]
     fn next(&mut self) -> Option<&'n [u8]> {
         self.left = self.left.checked_sub(1)?;
         Some(&self.wire[usize::from(self.starts[self.left])..])

@@ -93,8 +93,10 @@ fn write_reason(reason: &Reason, out: &mut String) {
     write_number(finding.score.into(), out);
     out.push_str(",\"shares\":{");
     for (index, share) in finding.shares().enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        write!(out, "{comma}\"{}\":{}", share.name, share.points).expect("writing to a String");
+        out.push_str(if index > 0 { ",\"" } else { "\"" });
+        out.push_str(share.name);
+        out.push_str(if share.points < 0 { "\":-" } else { "\":" });
+        write_number(share.points.unsigned_abs().into(), out);
     }
     out.push_str("},\"why\":");
     write_str(&finding.why, out);

@@ -1,6 +1,9 @@
 //! Shares: what the score of a finding is the sum of.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    iter,
+};
 
 use super::Finding;
 
@@ -34,9 +37,13 @@ impl Shares {
 
     /// The shares in the order of the table, but for those without points.
     pub fn iter(self) -> impl Iterator<Item = Share> {
-        let is_set = move |at: usize| self.bits[at / 64] >> (at % 64) & 1 == 1;
-        let shares = self.table.iter().enumerate().filter(move |(at, _)| is_set(*at));
-        shares.map(|(_, &share)| share).filter(|it| it.points != 0)
+        let mut bits = u128::from(self.bits[0]) | u128::from(self.bits[1]) << 64;
+        let set = iter::from_fn(move || {
+            let at = bits.trailing_zeros();
+            bits &= bits.checked_sub(1)?;
+            self.table.get(at as usize).copied()
+        });
+        set.filter(|it| it.points != 0)
     }
 }
 
