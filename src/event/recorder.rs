@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
-/// How many records wait for the writer at most, in all rings (about 13 MB). The writer looks every 20 ms, and sooner when
+/// How many records wait for the writer at most, in all rings (some 17 MB). The writer looks every 20 ms, and sooner when
 /// they are many.
 pub const RECORDS_MAX: usize = 32_768;
 

@@ -246,6 +246,10 @@ impl Worker {
 pub(super) struct Response {
     pub(super) octets: Vec<u8>,
     pub(super) peer: SocketAddr,
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "plain.rs sends from where the socket is bound")
+    )]
     pub(super) source: Option<Source>,
 }
 

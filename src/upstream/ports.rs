@@ -412,11 +412,8 @@ pub(super) const fn from_key(key: u64) -> (u16, u16) {
 
 /// A socket on a random port that talks with `target` only: the kernel drops datagrams from elsewhere.
 fn bind(target: SocketAddr, avoided: &Avoided) -> io::Result<UdpSocket> {
-    let socket = Socket::new(
-        Domain::for_address(target),
-        Type::DGRAM.nonblocking().cloexec(),
-        Some(Protocol::UDP),
-    )?;
+    let socket = Socket::new(Domain::for_address(target), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
     let any: IpAddr = match target {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => {

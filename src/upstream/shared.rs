@@ -1,7 +1,7 @@
 //! What all upstreams share: the table of flights, the set of sockets, the registry of servers, limits and counters.
 
 use super::{
-    ForwardError, PORTS, Trust, Upstreams, avoid::Avoided, flight::Flights, kernel, lock, own::Own,
+    ForwardError, PORTS, Trust, Upstreams, avoid::Avoided, flight::Flights, lock, own::Own,
     readiness::Poll, server::Server,
 };
 use arc_swap::ArcSwap;
@@ -23,6 +23,9 @@ pub const SOCKETS_MAX: usize = 16_384;
 
 /// How many open files the process asks for: the sockets above, and as many for clients.
 const OPEN_FILES_WANTED: u64 = 65_536;
+
+/// How many it has where it may not ask.
+const OPEN_FILES_USUAL: u64 = 1024;
 
 /// How many upstreams in all may have [`PORTS`] ports each, while half of the sockets stay free for those being replaced.
 const SERVERS_WHOLE: usize = SOCKETS_MAX / 2 / PORTS;
@@ -110,7 +113,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new() -> io::Result<Self> {
-        let files = kernel::raise_open_files(OPEN_FILES_WANTED)?;
+        let files = rlimit::increase_nofile_limit(OPEN_FILES_WANTED).unwrap_or(OPEN_FILES_USUAL);
         Self::with(SOCKETS_MAX.min(usize::try_from(files / 2).unwrap_or(usize::MAX)))
     }
 
