@@ -32,6 +32,7 @@ class Bench:
         self.running = []
         self.rows = []
         self.commands = {}
+        self.servers = {}
 
     def peers(self, wanted):
         """Those of the peers that are wanted and installed."""
@@ -41,6 +42,9 @@ class Bench:
     def start(self, name, probe=None, **options):
         server = self.field.start(name, **options)
         self.running.append(server)
+        # One line a program: what sets two runs of it apart stands in its file.
+        told = " ".join(map(str, server.command)).replace(str(self.folder) + "/", "").replace(str(TARGET.parent) + "/", "")
+        self.servers.setdefault(name, re.sub(r"\d{4,}", "PORT", told))
         if name != "echo_h2":
             server.ready_secs = server.wait_until_ready(*(probe or ("probe.example", 0)))
         return server
@@ -368,6 +372,7 @@ def main():
     print(f"{datetime.date.today()}, {machine()}; microseconds of processor time a query (user and system) on one core, medians of "
           f"{args.rounds} rounds of {args.secs:g} s\n")
     print(table(bench))
+    print("\nServers, one core each, set up by scripts/compare/servers.py: " + "; ".join(f"`{it}`" for it in bench.servers.values()))
     print("\nLoad: " + "; ".join(f"`{it}`" for it in bench.commands))
 
 
