@@ -1,13 +1,13 @@
 //! Watching files by what the file system says of them: works across renames, editors, symlinks and mounted volumes.
 
 use std::{
-    fs,
-    os::unix::fs::MetadataExt as _,
+    fs::{self, Metadata},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-/// Device, inode, length, and time of change in seconds and nanoseconds; `None` while the file is missing.
-type Mark = Option<(u64, u64, u64, i64, i64)>;
+/// Device and inode, length, and time of change; `None` while the file is missing.
+type Mark = Option<((u64, u64), u64, Option<SystemTime>)>;
 
 /// Files and what they looked like when last seen.
 #[derive(Debug, Default)]
@@ -50,7 +50,18 @@ impl Watched {
 
 fn mark(path: &Path) -> Mark {
     let it = fs::metadata(path).ok()?;
-    Some((it.dev(), it.ino(), it.len(), it.mtime(), it.mtime_nsec()))
+    Some((identity(&it), it.len(), it.modified().ok()))
+}
+
+#[cfg(unix)]
+fn identity(it: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (it.dev(), it.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The data directory: made with tight permissions, held by one process at a time.
 
+use crate::event::private;
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process,
 };
@@ -50,21 +50,19 @@ impl DataDir {
     pub(super) fn hold(path: &Path) -> Result<Self, LockError> {
         let unusable = |source| LockError::Unusable { path: path.to_owned(), source };
         if !path.is_dir() {
-            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+            private::make_folder(path).map_err(unusable)?;
         }
         // A directory that others use as well, `/tmp` say, keeps its mode; the files in it are 0600 all the same.
         let is_own =
             path.join(LOCK).exists() || fs::read_dir(path).map_err(unusable)?.next().is_none();
         if is_own {
-            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(unusable)?;
+            private::close_folder(path).map_err(unusable)?;
         }
-        let mut options = OpenOptions::new();
-        let mut lock = options
+        let mut lock = private::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
             .open(path.join(LOCK))
             .map_err(unusable)?;
         match lock.try_lock() {
@@ -88,6 +86,7 @@ impl DataDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn one_process_holds_a_directory() {

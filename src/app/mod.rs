@@ -12,6 +12,7 @@ mod priority;
 mod reload;
 mod remember;
 mod run;
+mod signals;
 mod status;
 mod system;
 

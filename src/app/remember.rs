@@ -2,12 +2,14 @@
 //! stop.
 
 use super::clock;
-use crate::seen::{self, DAYS, Memory};
+use crate::{
+    event::private,
+    seen::{self, DAYS, Memory},
+};
 use anyhow::Context as _;
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -84,7 +86,7 @@ struct Files {
 
 impl Files {
     fn open(folder: &Path, today: u32, now: Instant) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        private::make_folder(folder)?;
         let seed =
             days(folder)?.into_iter().rev().find_map(|day| seed(&folder.join(day.to_string())));
         let memory = Arc::new(Memory::new(seed.unwrap_or_else(rand::random), today));
@@ -195,8 +197,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Writes a day's file beside the old one, then puts it in its place.
 fn write(folder: &Path, day: u32, octets: &[u8]) -> io::Result<()> {
     let new = folder.join("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut file = private::options().write(true).create(true).truncate(true).open(&new)?;
     file.write_all(octets)?;
     file.sync_all()?;
     fs::rename(new, folder.join(day.to_string()))

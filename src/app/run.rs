@@ -9,6 +9,7 @@ use super::{
     pages,
     reload::{self, Live, Reloader},
     remember::Keeper,
+    signals::{Asked, Signals},
     status::Status,
     system::HostSystem,
 };
@@ -24,11 +25,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{Signal, SignalKind, signal},
-    time::MissedTickBehavior,
-};
+use tokio::{runtime::Runtime, time::MissedTickBehavior};
 
 /// How long a stop may take, from the signal to the last answer.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -125,27 +122,6 @@ fn log_to_stderr() {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
-}
-
-/// The signals that are obeyed, from before anybody is told that Squint runs.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-    /// Asks for what was counted.
-    user1: Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-            user1: listen(SignalKind::user_defined1())?,
-        })
-    }
 }
 
 /// How upstreams are asked, and who looks up their names.
@@ -261,10 +237,11 @@ impl Running {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let by = loop {
             tokio::select! {
-                _ = signals.interrupt.recv() => break "SIGINT",
-                _ = signals.terminate.recv() => break "SIGTERM",
-                _ = signals.user1.recv() => self.tell(),
-                _ = signals.hangup.recv() => reloader = reloader.reload("SIGHUP").await,
+                asked = signals.next() => match asked {
+                    Asked::Stop(by) => break by,
+                    Asked::Tell => self.tell(),
+                    Asked::Reload => reloader = reloader.reload("SIGHUP").await,
+                },
                 _ = look.tick() => reloader = reloader.look().await,
             }
         };

@@ -1,8 +1,8 @@
 //! `events.jsonl` and the files set aside before it: opened, appended to, rotated by size and age, mended after a crash.
 
-use super::{Config, Now, formatter::received_millis};
+use super::{Config, Now, formatter::received_millis, private};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File},
     io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -113,8 +113,8 @@ impl Files {
 
 impl Open {
     fn new(dir: &Path, path: &Path, now: &Now) -> io::Result<Self> {
-        make_dir(dir)?;
-        let mut file = open_private(path)?;
+        private::make_folder(dir)?;
+        let mut file = private::options().read(true).append(true).create(true).open(path)?;
         let len = mend(&mut file)?;
         let mut head = [0; 32];
         file.seek(SeekFrom::Start(0))?;
@@ -181,22 +181,6 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-fn make_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
-fn open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

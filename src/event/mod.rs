@@ -15,6 +15,7 @@ mod files;
 mod formatter;
 mod merge;
 mod node;
+pub(crate) mod private;
 mod record;
 mod recorder;
 mod writer;

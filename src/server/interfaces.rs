@@ -1,13 +1,10 @@
 //! The host's own addresses, read from the kernel.
-#![expect(unsafe_code, reason = "getifaddrs(3) is a C interface")]
 
 use super::prefix::Prefix;
 use std::{
     collections::BTreeSet,
-    ffi::CStr,
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ptr,
 };
 
 /// Prefixes shorter than this are no home network; an interface that claims one does not open the door to it.
@@ -118,68 +115,94 @@ fn on_link_routes(text: &str) -> Vec<(String, Prefix)> {
 }
 
 /// Every address of every interface.
+#[cfg(windows)]
 pub(super) fn read() -> io::Result<Vec<Interface>> {
-    let mut first: *mut libc::ifaddrs = ptr::null_mut();
-    // SAFETY: getifaddrs writes one pointer, to a list that stays valid until freeifaddrs.
-    if unsafe { libc::getifaddrs(&raw mut first) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let mut found = Vec::new();
-    let mut next = first;
-    while !next.is_null() {
-        // SAFETY: `next` is a node of the list that getifaddrs made.
-        let node = unsafe { &*next };
-        next = node.ifa_next;
-        // SAFETY: both pointers are null or point to socket addresses that live as long as the list.
-        let (address, mask) = unsafe { (ip(node.ifa_addr), ip(node.ifa_netmask)) };
-        let Some(address) = address else {
-            continue;
-        };
-        let bits = match mask {
-            Some(IpAddr::V4(it)) => it.to_bits().leading_ones(),
-            Some(IpAddr::V6(it)) => it.to_bits().leading_ones(),
-            None => {
-                if address.is_ipv4() {
-                    32
-                } else {
-                    128
-                }
-            }
-        };
-        // SAFETY: the name is a C string that lives as long as the list.
-        let name = unsafe { CStr::from_ptr(node.ifa_name) };
-        found.push(Interface {
-            name: name.to_string_lossy().into_owned(),
-            address,
-            bits: u8::try_from(bits).unwrap_or(128),
-            up: node.ifa_flags & libc::IFF_UP as libc::c_uint != 0,
-        });
-    }
-    // SAFETY: `first` came from getifaddrs and nothing borrows from the list any more.
-    unsafe { libc::freeifaddrs(first) };
-    Ok(found)
+    let told = |it: if_addrs::Interface| Interface {
+        address: it.ip(),
+        bits: match &it.addr {
+            if_addrs::IfAddr::V4(it) => it.prefixlen,
+            if_addrs::IfAddr::V6(it) => it.prefixlen,
+        },
+        up: it.is_oper_up(),
+        name: it.name,
+    };
+    Ok(if_addrs::get_if_addrs()?.into_iter().map(told).collect())
 }
 
-/// Reads a socket address of the two families that carry IP.
-///
-/// # Safety
-/// `from` is null or points to a socket address as long as its family says.
-unsafe fn ip(from: *const libc::sockaddr) -> Option<IpAddr> {
-    if from.is_null() {
-        return None;
+#[cfg(unix)]
+pub(super) use getifaddrs::read;
+
+#[cfg(unix)]
+mod getifaddrs {
+    #![expect(unsafe_code, reason = "getifaddrs(3) is a C interface")]
+
+    use super::{Interface, IpAddr, io};
+    use std::{ffi::CStr, ptr};
+
+    /// Every address of every interface.
+    pub(in crate::server) fn read() -> io::Result<Vec<Interface>> {
+        let mut first: *mut libc::ifaddrs = ptr::null_mut();
+        // SAFETY: getifaddrs writes one pointer, to a list that stays valid until freeifaddrs.
+        if unsafe { libc::getifaddrs(&raw mut first) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut found = Vec::new();
+        let mut next = first;
+        while !next.is_null() {
+            // SAFETY: `next` is a node of the list that getifaddrs made.
+            let node = unsafe { &*next };
+            next = node.ifa_next;
+            // SAFETY: both pointers are null or point to socket addresses that live as long as the list.
+            let (address, mask) = unsafe { (ip(node.ifa_addr), ip(node.ifa_netmask)) };
+            let Some(address) = address else {
+                continue;
+            };
+            let bits = match mask {
+                Some(IpAddr::V4(it)) => it.to_bits().leading_ones(),
+                Some(IpAddr::V6(it)) => it.to_bits().leading_ones(),
+                None => {
+                    if address.is_ipv4() {
+                        32
+                    } else {
+                        128
+                    }
+                }
+            };
+            // SAFETY: the name is a C string that lives as long as the list.
+            let name = unsafe { CStr::from_ptr(node.ifa_name) };
+            found.push(Interface {
+                name: name.to_string_lossy().into_owned(),
+                address,
+                bits: u8::try_from(bits).unwrap_or(128),
+                up: node.ifa_flags & libc::IFF_UP as libc::c_uint != 0,
+            });
+        }
+        // SAFETY: `first` came from getifaddrs and nothing borrows from the list any more.
+        unsafe { libc::freeifaddrs(first) };
+        Ok(found)
     }
-    // SAFETY: the caller vouches for the pointer; the family tells the type.
-    unsafe {
-        match libc::c_int::from((*from).sa_family) {
-            libc::AF_INET => {
-                let from = &*from.cast::<libc::sockaddr_in>();
-                Some(IpAddr::V4(u32::from_be(from.sin_addr.s_addr).into()))
+
+    /// Reads a socket address of the two families that carry IP.
+    ///
+    /// # Safety
+    /// `from` is null or points to a socket address as long as its family says.
+    unsafe fn ip(from: *const libc::sockaddr) -> Option<IpAddr> {
+        if from.is_null() {
+            return None;
+        }
+        // SAFETY: the caller vouches for the pointer; the family tells the type.
+        unsafe {
+            match libc::c_int::from((*from).sa_family) {
+                libc::AF_INET => {
+                    let from = &*from.cast::<libc::sockaddr_in>();
+                    Some(IpAddr::V4(u32::from_be(from.sin_addr.s_addr).into()))
+                }
+                libc::AF_INET6 => {
+                    let from = &*from.cast::<libc::sockaddr_in6>();
+                    Some(IpAddr::V6(from.sin6_addr.s6_addr.into()))
+                }
+                _ => None,
             }
-            libc::AF_INET6 => {
-                let from = &*from.cast::<libc::sockaddr_in6>();
-                Some(IpAddr::V6(from.sin6_addr.s6_addr.into()))
-            }
-            _ => None,
         }
     }
 }

@@ -1,14 +1,19 @@
 //! What this part asks of the kernel directly beside readiness: interface numbers.
-#![expect(unsafe_code, reason = "if_nametoindex has no safe form in the standard library")]
-
-use std::ffi::CString;
 
 /// The number of a network interface, by its name.
+#[cfg(unix)]
 pub(super) fn interface_index(name: &str) -> Option<u32> {
-    let name = CString::new(name).ok()?;
+    #![expect(unsafe_code, reason = "if_nametoindex has no safe form in the standard library")]
+    let name = std::ffi::CString::new(name).ok()?;
     // SAFETY: `name` is a terminated string that outlives the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     (index != 0).then_some(index)
+}
+
+/// The number of a network interface, by its name.
+#[cfg(windows)]
+pub(super) fn interface_index(name: &str) -> Option<u32> {
+    if_addrs::get_if_addrs().ok()?.into_iter().find(|it| it.name == name)?.index
 }
 
 #[cfg(test)]

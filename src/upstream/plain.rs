@@ -1,11 +1,9 @@
 //! Readiness of many sockets at once, by `poll` on a timer: for systems without epoll. The same job as `epoll.rs`, slower.
-#![expect(unsafe_code, reason = "poll has no safe form in the standard library")]
 
 use super::lock;
 use std::{
     io,
     net::UdpSocket,
-    os::fd::AsRawFd as _,
     sync::{Arc, Mutex, Weak},
     time::Duration,
 };
@@ -49,21 +47,54 @@ impl Poll {
         let open: Vec<_> =
             sockets.iter().filter_map(|(socket, key)| Some((socket.upgrade()?, *key))).collect();
         drop(sockets);
-        let wanted = |it: &(Arc<UdpSocket>, u64)| libc::pollfd {
-            fd: it.0.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let mut asked: Vec<libc::pollfd> = open.iter().map(wanted).collect();
-        // SAFETY: the descriptors are open while `open` lives, and the vector is as long as it says.
-        let found = unsafe { libc::poll(asked.as_mut_ptr(), asked.len() as libc::nfds_t, 0) };
+        let told = readable(open.iter().map(|it| &*it.0))?;
+        let keys = told.zip(&open).filter(|it| it.0).map(|it| it.1.1);
+        ready.0.extend(keys.take(READY_MAX));
+        Ok(())
+    }
+}
+
+/// Says of each socket whether it can be read now, or has an error to tell.
+#[cfg(unix)]
+fn readable<'s>(
+    sockets: impl Iterator<Item = &'s UdpSocket>,
+) -> io::Result<impl Iterator<Item = bool>> {
+    #![expect(unsafe_code, reason = "poll has no safe form in the standard library")]
+    use std::os::fd::AsRawFd as _;
+    let wanted =
+        |it: &UdpSocket| libc::pollfd { fd: it.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut asked: Vec<libc::pollfd> = sockets.map(wanted).collect();
+    // SAFETY: the descriptors are open while the sockets are lent, and the vector is as long as it says.
+    let found = unsafe { libc::poll(asked.as_mut_ptr(), asked.len() as libc::nfds_t, 0) };
+    if found < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(asked.into_iter().map(|it| it.revents != 0))
+}
+
+/// Says of each socket whether it can be read now, or has an error to tell.
+#[cfg(windows)]
+fn readable<'s>(
+    sockets: impl Iterator<Item = &'s UdpSocket>,
+) -> io::Result<impl Iterator<Item = bool>> {
+    #![expect(unsafe_code, reason = "WSAPoll has no safe form in the standard library")]
+    use std::os::windows::io::AsRawSocket as _;
+    use windows_sys::Win32::Networking::WinSock::{POLLRDNORM, WSAPOLLFD, WSAPoll};
+    let wanted = |it: &UdpSocket| WSAPOLLFD {
+        fd: it.as_raw_socket() as usize,
+        events: POLLRDNORM,
+        revents: 0,
+    };
+    let mut asked: Vec<WSAPOLLFD> = sockets.map(wanted).collect();
+    // WSAPoll takes an empty set for an error.
+    if !asked.is_empty() {
+        // SAFETY: the sockets are open while they are lent, and the vector is as long as it says.
+        let found = unsafe { WSAPoll(asked.as_mut_ptr(), asked.len() as u32, 0) };
         if found < 0 {
             return Err(io::Error::last_os_error());
         }
-        let readable = asked.iter().zip(&open).filter(|it| it.0.revents != 0);
-        ready.0.extend(readable.map(|it| it.1.1).take(READY_MAX));
-        Ok(())
     }
+    Ok(asked.into_iter().map(|it| it.revents != 0))
 }
 
 /// What the current tokio runtime waits on until a socket can be read.
