@@ -5,6 +5,7 @@
 //! eye takes for each other are folded together on both sides, in any combination: `rn` m, `vv` w, `cl` d, 0 o, 1 l i.
 //! An equal fold is a candidate; aligning the two texts tells which characters deceive.
 
+use std::ops::Range;
 use unicode_script::{Script, UnicodeScript as _};
 
 use crate::verdict::Technique;
@@ -206,12 +207,19 @@ pub(super) fn places(written: &[u8], meant: &[u8], swaps: &Swaps) -> Vec<String>
     said
 }
 
-/// The foreign characters of a label in words: "Cyrillic а for a"; every character once, at most four of them.
-pub(super) fn foreign(label: &str, glyphs: &Glyphs) -> Vec<String> {
+/// The foreign characters in some tokens of a label, in words: "Cyrillic а for a"; every character once, at most four of them.
+pub(super) fn foreign(label: &str, tokens: &Range<usize>, glyphs: &Glyphs) -> Vec<String> {
     let Some(decoded) = punycode::decode(label.as_bytes()) else { return Vec::new() };
     let chars = decoded.chars();
-    let mut said: Vec<String> = Vec::new();
+    let separates = |c: char| glyphs.read(c).is_some_and(|it| it.bytes() == b"-");
+    let (mut said, mut token) = (Vec::<String>::new(), 0);
     for (at, &c) in chars.iter().enumerate() {
+        if separates(c) {
+            token += usize::from(at > 0 && !separates(chars[at - 1]));
+        }
+        if !tokens.contains(&token) {
+            continue;
+        }
         let marked = chars.get(at + 1).is_some_and(|&it| !it.is_ascii() && is_mark(it));
         if (c.is_ascii() && !marked) || is_mark(c) || said.len() == 4 {
             continue;
@@ -234,6 +242,7 @@ pub(super) fn foreign(label: &str, glyphs: &Glyphs) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::lookalike::tests::{finds, score, silent, why};
+    use crate::name::Name;
     use crate::verdict::Technique;
 
     #[test]
@@ -275,6 +284,18 @@ mod tests {
             why("xn--pypal-4ve.com"),
             "`xn--pypal-4ve.com` (pаypal.com) reads as `paypal.com`: Cyrillic а for a"
         );
+    }
+
+    #[test]
+    fn letters_of_honest_words_beside_it_do_not_deceive() {
+        for (name, deceiving) in [
+            ("pаypal-вход.top", ": Cyrillic а for a"),
+            ("вход-pаypal.top", ": Cyrillic а for a"),
+            ("--вход--micrоsoft.top", ": Cyrillic о for o"),
+        ] {
+            let told = why(&Name::parse(name).unwrap().text());
+            assert!(told.ends_with(deceiving), "{told}");
+        }
     }
 
     #[test]

@@ -350,11 +350,13 @@ impl Engine {
         }
         let told = why::Told { know: &self.know, host, cut, view };
         let mut seen: Vec<(Technique, u32)> = Vec::new();
-        for evidence in found.as_slice() {
+        for (at, evidence) in found.as_slice().iter().enumerate() {
             let key = (evidence.technique, evidence.label);
             if seen.len() < TOLD_MAX && !seen.contains(&key) {
                 seen.push(key);
-                let finding = told.finding(evidence, evidence.score.min(score));
+                // What independent evidence adds is told with the strongest.
+                let whole = if at == 0 { score } else { evidence.score.min(score) };
+                let finding = told.finding(evidence, whole);
                 // A protected domain may be a well-known site as well: said once.
                 if out.iter().all(|it| it.why != finding.why) {
                     out.push(finding);

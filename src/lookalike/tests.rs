@@ -426,3 +426,13 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_independent_evidence_adds_is_a_share_of_the_strongest_reason() {
+    let (score, found) = judge(&Host::new("xn--80ak6aa92e.coinbase-x.com"));
+    let shares: Vec<_> = found[0].shares().collect();
+    assert_eq!(found[0].score, score);
+    assert_eq!(shares.iter().map(|it| it.points).sum::<i16>(), i16::from(score));
+    assert!(shares.iter().any(|it| (it.name, it.points) == ("also", 10)), "{shares:?}");
+    assert!(found[1].score < score);
+}

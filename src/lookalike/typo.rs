@@ -202,8 +202,12 @@ pub(super) fn is_near(a: u8, b: u8) -> bool {
 impl Slip {
     /// What happened, in words that follow the name.
     pub(super) fn words(&self) -> String {
-        // Separators are dots in a view.
-        let shown = |it| char::from(if it == b'.' { b'-' } else { it });
+        // Separators are dots in a view; a character that reads as no letter is no octet of its own.
+        let shown = |it: u8| match it {
+            b'.' => '-',
+            it if it.is_ascii() => char::from(it),
+            _ => '…',
+        };
         let (typed, meant) = (shown(self.typed), shown(self.meant));
         match self.kind {
             SlipKind::Omission => format!("`{typed}` is missing"),
@@ -223,8 +227,15 @@ impl Slip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lookalike::tests::{finds, quiet, silent};
+    use crate::lookalike::tests::{finds, quiet, silent, why};
+    use crate::name::Name;
     use crate::verdict::Technique;
+
+    #[test]
+    fn a_character_that_reads_as_no_letter_is_no_letter_in_a_sentence() {
+        let told = why(&Name::parse("faceb中ok-login.top").unwrap().text());
+        assert!(told.ends_with("in `faceb…ok` `…` stands for o"), "{told}");
+    }
 
     #[test]
     fn slips_are_told_apart() {

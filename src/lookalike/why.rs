@@ -137,7 +137,12 @@ impl Told<'_> {
     fn deceiving(&self, evidence: &Evidence) -> Vec<String> {
         let at = self.view.label_of(evidence.span);
         let label = self.cut.own.split('.').nth(at).unwrap_or("");
-        let mut said = homograph::foreign(label, &self.know.glyphs);
+        // What stands beside the match may be honest words of another language.
+        let tokens = self.view.tokens().iter().filter(|it| usize::from(it.label) == at).enumerate();
+        let matched = || tokens.clone().filter(|it| it.1.span.overlaps(evidence.span));
+        let first = matched().next().map_or(0, |it| it.0);
+        let tokens = first..first + matched().count();
+        let mut said = homograph::foreign(label, &tokens, &self.know.glyphs);
         if matches!(evidence.detail, Detail::Known(_)) {
             return said;
         }

@@ -54,7 +54,8 @@ impl fmt::Debug for Shares {
 }
 
 impl Finding {
-    /// What the score is the sum of. `limit` stands for what a bound of the scale or of the kind of name took away.
+    /// What the score is the sum of. `limit` stands for what a bound of the scale or of the kind of name took away, `also` for what
+    /// independent evidence added.
     pub fn shares(&self) -> impl Iterator<Item = Share> {
         self.shares.iter().chain(self.rest())
     }
@@ -62,8 +63,13 @@ impl Finding {
     /// What the table's shares leave over.
     fn rest(&self) -> Option<Share> {
         let sum = self.shares.iter().map(|it| it.points).sum::<i16>();
-        let name = if self.shares == Shares::NONE { self.technique.as_str() } else { "limit" };
-        Some(Share { name, points: i16::from(self.score) - sum }).filter(|it| it.points != 0)
+        let points = i16::from(self.score) - sum;
+        let name = match points {
+            _ if self.shares == Shares::NONE => self.technique.as_str(),
+            1.. if self.score > 0 => "also",
+            _ => "limit",
+        };
+        Some(Share { name, points }).filter(|it| it.points != 0)
     }
 
     /// That sum in words, what counts most first: `75 = combo-token 30 + start 28 - suffix-generic 11 + 3 others 29 - limit 1`. Empty where
@@ -128,6 +134,7 @@ mod tests {
         let check = |bits, score, expected: &str| assert_eq!(finding(bits, score).sum(), expected);
         check(0b1111, 47, "47 = combo 30 + start 28 - generic 11");
         check(0b1001, 50, "50 = combo 30 + start 28 - limit 8");
+        check(0b1001, 68, "68 = combo 30 + start 28 + also 10");
         check(0b1000, 28, "");
         check(0b0110, 0, "0 = - generic 11 + limit 11");
     }
