@@ -44,7 +44,7 @@ pub(super) async fn serve(
         front,
         seat,
         client,
-        frames: Frames::new(front.rooms.clone()),
+        frames: Frames::new(front.rooms.of(client.address.ip())),
         output: Vec::new(),
         written: 0,
         scratch: Vec::new(),
@@ -167,7 +167,8 @@ impl Connection<'_> {
             let mut outcome =
                 self.front.answer(&served, received, &self.client, now, &mut self.scratch);
             if outcome == Outcome::Later {
-                if let Some(room) = self.front.rooms.take(received.packet.len())
+                if let Some(room) =
+                    self.front.rooms.of(self.client.address.ip()).take(received.packet.len())
                     && let Some(permit) = self.front.admit(self.client.address.ip())
                 {
                     counters.deferred.bump();

@@ -57,7 +57,8 @@ where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
     let (head, mut body) = query.into_parts();
-    let problem = match packet(&head, &mut body, &front.rooms, len_max).await {
+    let rooms = front.rooms.of(client.address.ip());
+    let problem = match packet(&head, &mut body, &rooms, len_max).await {
         Ok((packet, _room)) => return answer(front, client, &packet).await,
         Err(problem) => problem,
     };

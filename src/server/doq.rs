@@ -33,7 +33,8 @@ pub(super) async fn serve(
     activity: &Activity,
     connection: &Connection,
 ) {
-    let read = timeout(QUERY_TIMEOUT, read(&mut receiving, &front.rooms)).await;
+    let rooms = front.rooms.of(client.address.ip());
+    let read = timeout(QUERY_TIMEOUT, read(&mut receiving, &rooms)).await;
     // Too long, too slow, or given up by the client. Where the stream is gone already there is nothing to refuse.
     let Ok(Some((stream, _room))) = read else {
         let _ = receiving.stop(EXCESSIVE_LOAD);
