@@ -1,7 +1,8 @@
 //! Watching files by what the file system says of them: works across renames, editors, symlinks and mounted volumes.
 
+use crate::event::private;
 use std::{
-    fs::{self, Metadata},
+    fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -50,18 +51,7 @@ impl Watched {
 
 fn mark(path: &Path) -> Mark {
     let it = fs::metadata(path).ok()?;
-    Some((identity(&it), it.len(), it.modified().ok()))
-}
-
-#[cfg(unix)]
-fn identity(it: &Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt as _;
-    (it.dev(), it.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> (u64, u64) {
-    (0, 0)
+    Some((private::identity(&it), it.len(), it.modified().ok()))
 }
 
 #[cfg(test)]

@@ -124,18 +124,11 @@ impl Open {
     }
 
     /// Whether the path still leads to this file, and not to another one or to nothing.
-    #[cfg(unix)]
     fn is_still_at(&self, path: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
         match (fs::metadata(path), self.file.metadata()) {
-            (Ok(there), Ok(here)) => (there.dev(), there.ino()) == (here.dev(), here.ino()),
+            (Ok(there), Ok(here)) => private::identity(&there) == private::identity(&here),
             _ => false,
         }
-    }
-
-    #[cfg(not(unix))]
-    fn is_still_at(&self, path: &Path) -> bool {
-        path.exists()
     }
 }
 

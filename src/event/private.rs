@@ -1,7 +1,7 @@
 //! Files and folders that are nobody else's business: 0600 and 0700 where the system has modes.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, Metadata, OpenOptions},
     io,
     path::Path,
 };
@@ -33,6 +33,20 @@ pub(crate) fn options() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// What sets a file apart from others of its name, before it and after: device and inode, where the system has them.
+pub(crate) fn identity(it: &Metadata) -> (u64, u64) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        (it.dev(), it.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = it;
+        (0, 0)
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -4,6 +4,7 @@ use super::{
     clock,
     frames::Frames,
     front::{Front, Outcome},
+    rooms::Rooms,
     stream::{Event, Stream},
     tcp::{self, Seat},
 };
@@ -40,11 +41,13 @@ pub(super) async fn serve(
     front: &Arc<Front>,
     seat: &Seat,
 ) {
+    let rooms = front.rooms.of(client.address.ip());
     let mut connection = Connection {
         front,
         seat,
         client,
-        frames: Frames::new(front.rooms.of(client.address.ip())),
+        frames: Frames::new(rooms.clone()),
+        rooms,
         output: Vec::new(),
         written: 0,
         scratch: Vec::new(),
@@ -66,6 +69,7 @@ struct Connection<'a> {
     seat: &'a Seat,
     client: Client,
     frames: Frames,
+    rooms: Rooms,
     /// Framed answers; those before `written` have left.
     output: Vec<u8>,
     written: usize,
@@ -167,8 +171,7 @@ impl Connection<'_> {
             let mut outcome =
                 self.front.answer(&served, received, &self.client, now, &mut self.scratch);
             if outcome == Outcome::Later {
-                if let Some(room) =
-                    self.front.rooms.of(self.client.address.ip()).take(received.packet.len())
+                if let Some(room) = self.rooms.take(received.packet.len())
                     && let Some(permit) = self.front.admit(self.client.address.ip())
                 {
                     counters.deferred.bump();
