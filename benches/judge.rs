@@ -1,5 +1,6 @@
-//! What judging a name costs: real host names and phishing hosts, each measured alone, best of five; names made to be slow;
-//! and what one would take instead. `cargo bench --bench judge`.
+//! What judging a name costs: real host names and phishing hosts, each measured alone, best of five, its platform looked up and its
+//! suffix cut off included; names made to be slow; what one would take instead; and how fast `squint check --json` streams all of them.
+//! `cargo bench --bench judge`.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
 #[path = "../examples/quality/folder.rs"]
@@ -12,14 +13,12 @@ use std::{
     fs,
     hint::black_box,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Instant,
 };
 
 use names::{host, names};
-use squint::{
-    lookalike::{Config, Engine, words},
-    name::Host,
-};
+use squint::lookalike::{Config, Engine, words};
 
 #[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 fn now() -> Instant {
@@ -43,7 +42,7 @@ fn main() {
     println!("start-up with 100,000 own domains: {took:.0} ms, {memory:.1} MB");
     println!("\nnames made to be slow (µs, best of five):");
     for (what, name) in slow_names() {
-        let best = best_of_five(&engine, &host(&name)).max(best_of_five(&many, &host(&name)));
+        let best = best_of_five(&engine, &name).max(best_of_five(&many, &name));
         println!("  {what}: {best:.1}");
     }
     // All names stay in memory: a heap full of holes would be measured with them.
@@ -63,6 +62,44 @@ fn main() {
         instead(&names);
         kept.push(names);
     }
+    stream(kept.into_iter().flatten().collect());
+}
+
+/// Names that `squint check` is given at most.
+const STREAM_MAX: usize = 400_000;
+
+/// How fast `squint check --json`, which has one thread, reads names of all sets in random order, judges and prints them; its start
+/// included.
+fn stream(mut names: Vec<String>) {
+    let mut seed = 0;
+    names.sort_by_cached_key(|_| {
+        seed += 1;
+        mixed(seed)
+    });
+    names.truncate(STREAM_MAX);
+    let folder = tempfile::tempdir().expect("a folder for the names");
+    let (list, config) = (folder.path().join("names"), folder.path().join("config.toml"));
+    fs::write(&list, names.join("\n")).expect("the names can be written");
+    fs::write(&config, "").expect("a configuration can be written");
+    let mut best = f64::MAX;
+    for _ in 0..3 {
+        let start = now();
+        let status = Command::new(env!("CARGO_BIN_EXE_squint"))
+            .args(["check", "--json", "--config"])
+            .arg(&config)
+            .stdin(fs::File::open(&list).expect("the names were written"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.is_ok_and(|it| it.code().is_some_and(|it| it <= 1)), "check fails");
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    println!(
+        "\nsquint check --json, {} names of all sets: {:.2} s, {:.0} names a second",
+        names.len(),
+        best,
+        names.len() as f64 / best
+    );
 }
 
 /// Files with host names to judge: real ones, and all that was seen in phishing.
@@ -98,13 +135,13 @@ fn resident() -> usize {
 }
 
 /// Microseconds for one name, the best of five.
-fn best_of_five(engine: &Engine, host: &Host<'_>) -> f64 {
+fn best_of_five(engine: &Engine, name: &str) -> f64 {
     let mut out = Vec::with_capacity(16);
     let mut best = f64::MAX;
     for _ in 0..5 {
         out.clear();
         let start = now();
-        black_box(engine.judge(black_box(host), &mut out));
+        black_box(engine.judge(&host(black_box(name)), &mut out));
         best = best.min(start.elapsed().as_secs_f64() * 1e6);
     }
     best
@@ -113,7 +150,7 @@ fn best_of_five(engine: &Engine, host: &Host<'_>) -> f64 {
 fn report(what: &str, engine: &Engine, names: &[String]) {
     let step = names.len().div_ceil(20_000);
     let mut costs: Vec<f64> =
-        names.iter().step_by(step).map(|it| best_of_five(engine, &host(it))).collect();
+        names.iter().step_by(step).map(|it| best_of_five(engine, it)).collect();
     costs.sort_by(f64::total_cmp);
     let at = |share: f64| costs[((costs.len() - 1) as f64 * share) as usize];
     println!(

@@ -9,11 +9,14 @@ mod site;
 
 use std::{path::PathBuf, sync::LazyLock};
 
-use measure::{ByTechnique, Count, browser, detection, distinctive, false_positives, real, split};
+use measure::{
+    ByTechnique, Count, browser, detection, distinctive, false_positives, real, sites, split,
+};
 use names::{host, names, ranked};
 use squint::{
     lookalike::{Config, Engine, official_domains},
     name::to_ascii,
+    verdict::Technique,
 };
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&Config::default()));
@@ -37,6 +40,42 @@ fn detection_holds() {
     };
     check("phishing/discord_nikolaischunk_2024.tsv", (34.7, 52.5), (46.6, 53.3));
     check("phishing/durablenapkin_2026.tsv", (2.7, 5.8), (8.0, 9.0));
+}
+
+/// What each technique finds as the strongest finding: at least so many sites blocked and logged.
+#[test]
+fn each_technique_finds_what_it_found() {
+    let mut found = ByTechnique::default();
+    for file in ["discord_nikolaischunk_2024.tsv", "durablenapkin_2026.tsv"] {
+        let names = names(&data(&format!("phishing/{file}")));
+        let by = ByTechnique::new(file, sites(&ENGINE, &names).values());
+        for (technique, count) in by.counts {
+            let sum = found.counts.entry(technique).or_default();
+            sum.blocked += count.blocked;
+            sum.logged += count.logged;
+        }
+    }
+    let floors = [
+        (Technique::Homograph, 72, 77),
+        (Technique::Typo, 613, 713),
+        (Technique::Bitsquat, 2, 7),
+        (Technique::Hyphen, 30, 37),
+        (Technique::Plural, 11, 35),
+        (Technique::Combo, 245, 603),
+        (Technique::Embedding, 17, 17),
+        (Technique::TldSwap, 3, 22),
+        (Technique::Doppelganger, 1, 1),
+        (Technique::TenantBrand, 18, 18),
+        (Technique::Subdomain, 3, 13),
+    ];
+    for (technique, blocked, logged) in floors {
+        let count = found.counts.get(&technique).copied().unwrap_or_default();
+        assert!(
+            count.blocked >= blocked && count.logged >= logged,
+            "{technique:?}: {:?}",
+            found.counts
+        );
+    }
 }
 
 #[test]
@@ -76,13 +115,14 @@ fn false_positives_hold() {
 }
 
 #[test]
-fn rules_for_slips_flag_three_of_ten_thousand_real_sites_at_most() {
+fn rules_for_slips_flag_hardly_any_real_site() {
     let files = ["opendns_top10k_2014.txt", "opendns_random10k_2014.txt", "sites.tsv"];
     let names: Vec<String> =
         files.iter().flat_map(|it| names(&data(&format!("benign/{it}")))).collect();
-    let flagged = ByTechnique::new("real", &real(&ENGINE, &names));
+    let flagged = ByTechnique::new("real names", &real(&ENGINE, &names));
+    // Seven of 29,929.
     let share = flagged.percent(flagged.slips());
-    assert!(share <= 0.03, "{} names: {share:.3} %", flagged.set);
+    assert!(share <= 0.02339, "{}: {share:.5} %", flagged.set);
 }
 
 #[test]
@@ -101,7 +141,7 @@ fn real_hosts_on_platforms_stay_silent() {
 #[test]
 fn names_in_other_scripts_are_judged_like_a_browser_does() {
     let (alike, all, others) = browser(&data(""));
-    assert!(all == 484 && alike >= 480, "{alike} alike of {all}, not {others:?}");
+    assert!(all == 484 && alike >= 481, "{alike} alike of {all}, not {others:?}");
 }
 
 #[test]
@@ -130,7 +170,9 @@ const LOOKALIKES: [(char, &[char]); 12] = [
 #[test]
 fn homographs_of_protected_domains_are_flagged() {
     let (mut count, mut missed) = (Count::default(), Vec::new());
-    for domain in official_domains().filter(|it| it.ends_with(".com")) {
+    // What stands below a registered name is its owner's.
+    let registered = |it: &&str| it.ends_with(".com") && it.matches('.').count() == 1;
+    for domain in official_domains().filter(registered) {
         for (letter, others) in LOOKALIKES {
             for other in others {
                 let unicode =
@@ -149,7 +191,7 @@ fn homographs_of_protected_domains_are_flagged() {
     }
     let some: Vec<_> = missed.iter().step_by(missed.len() / 20 + 1).collect();
     assert!(
-        count.all > 10_000 && count.logged() >= 97.0,
+        count.all > 10_000 && count.logged() >= 100.0,
         "{:.2} % of {}: {some:?}",
         count.logged(),
         count.all

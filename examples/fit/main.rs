@@ -1,5 +1,7 @@
-//! Fits the points of `blocklists/weights.tsv`: logistic regression on features, drawn towards the points that stand there,
-//! scaled so that 50 and 80 cost what they may among real names. Prints a table with each source left out once.
+//! Fits the points of `blocklists/weights.tsv`: logistic regression on features, scaled so that 50 and 80 cost what they may among
+//! real names. Prints a table with each source left out once, from weights that know nothing: those that were fitted begin at zero
+//! and are drawn towards it, and only those set by hand, by reason, keep their points. Beside it stands what the same fit reaches when
+//! it knows the source too. `write` draws them towards the points that stand in the table instead, so that a new fit changes little.
 #![expect(clippy::print_stdout, reason = "a table for people is what this program is for")]
 
 #[path = "../quality/folder.rs"]
@@ -20,7 +22,7 @@ use squint::lookalike::{Config, Engine};
 
 /// Points that one unit of the logit is worth before scaling.
 const POINTS_PER_LOGIT: f64 = 10.0;
-/// How strongly weights are drawn towards the points of the table, in samples.
+/// How strongly weights are drawn towards where they began, in samples.
 const PULL: f64 = 8.0;
 const ROUNDS: usize = 3;
 const STEPS: usize = 80;
@@ -57,22 +59,32 @@ fn main() {
     let data = args.next().map_or_else(folder::usual, PathBuf::from);
     let table = read_table(Path::new("blocklists/weights.tsv"));
     let data = collect(&data, &table);
-    let mode = args.next();
-    println!("| left out | sites | block % | log % |\n|---|---|---|---|");
-    for left_out in 0..if mode.as_deref() == Some("write") { 0 } else { data.sources.len() } {
-        let model = fit(&data, &table, Some(left_out));
-        let (all, blocked, logged) = rate(&data, &model, left_out);
-        println!("| {} | {all} | {blocked:.3} | {logged:.3} |", data.sources[left_out]);
-    }
-    let model = fit(&data, &table, None);
-    println!("\nAll together:\n\n| source | sites | block % | log % |\n|---|---|---|---|");
-    for source in 0..data.sources.len() {
-        let (all, blocked, logged) = rate(&data, &model, source);
-        println!("| {} | {all} | {blocked:.3} | {logged:.3} |", data.sources[source]);
-    }
-    if mode.as_deref() == Some("write") {
+    if args.next().as_deref() == Some("write") {
+        let model = fit(&data, &table, &points(&table, |_| true), None);
         write_table(Path::new("blocklists/weights.tsv"), &table, &model);
+        return;
     }
+    let neutral = points(&table, is_fixed);
+    let all = fit(&data, &table, &neutral, None);
+    println!(
+        "| source | sites | left out of the fit, block % | log % | known to it, block % | log % |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for source in 0..data.sources.len() {
+        let unseen = fit(&data, &table, &neutral, Some(source));
+        let (sites, blocked, logged) = rate(&data, &unseen, source);
+        let (_, known_blocked, known_logged) = rate(&data, &all, source);
+        println!(
+            "| {} | {sites} | {blocked:.3} | {logged:.3} | {known_blocked:.3} | {known_logged:.3} |",
+            data.sources[source]
+        );
+    }
+}
+
+/// The points of the table in units of the logit, where `keeps` says so, else none.
+fn points(table: &Table, keeps: impl Fn(&str) -> bool) -> Vec<f64> {
+    let of = |it: &(String, f64, String)| if keeps(&it.0) { it.1 / POINTS_PER_LOGIT } else { 0.0 };
+    table.rows.iter().map(of).collect()
 }
 
 fn read_table(path: &Path) -> Table {
@@ -193,10 +205,9 @@ impl Model {
     }
 }
 
-fn fit(data: &Data, table: &Table, left_out: Option<usize>) -> Model {
-    let prior: Vec<f64> = table.rows.iter().map(|it| it.1 / POINTS_PER_LOGIT).collect();
+fn fit(data: &Data, table: &Table, prior: &[f64], left_out: Option<usize>) -> Model {
     let start = table.rows.iter().position(|it| it.0 == "start").unwrap_or(0);
-    let mut model = Model { weights: prior.clone(), log_at: 3.0, block_at: 6.0 };
+    let mut model = Model { weights: prior.to_vec(), log_at: 3.0, block_at: 6.0 };
     let mut bias = -4.0;
     let kept: Vec<&Sample> = data.samples.iter().filter(|it| Some(it.source) != left_out).collect();
     // Every source weighs alike on its side, whatever its length.
@@ -218,7 +229,7 @@ fn fit(data: &Data, table: &Table, left_out: Option<usize>) -> Model {
         let mut seen = vec![1e-6; prior.len() + 1];
         for step in 0..STEPS {
             let mut slope: Vec<f64> =
-                model.weights.iter().zip(&prior).map(|(it, prior)| PULL * (it - prior)).collect();
+                model.weights.iter().zip(prior).map(|(it, prior)| PULL * (it - prior)).collect();
             slope.push(0.0);
             for (features, truth, mass) in &chosen {
                 let logit =

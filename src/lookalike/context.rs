@@ -5,6 +5,7 @@ use crate::{name::Class, verdict::Technique};
 use super::{
     doppelganger, embedding,
     evidence::{Detail, EVIDENCE_MAX, Evidence, Feature, Features, List, NO_LABEL},
+    parts::Part,
     protect::Flags,
     random,
     scan::{Place, Scan},
@@ -242,7 +243,7 @@ fn is_abroad(scan: &Scan<'_>, evidence: &Evidence) -> bool {
     let label = scan.know.protected.label(evidence.label);
     let means_one = !(label.own || label.flags.common || label.flags.hosted);
     scan.cut.platform.is_none()
-        && embedding::is_abroad(scan.cut.suffix)
+        && Part::Abroad.is(scan.cut.suffix)
         && means_one
         && label.is_of_other_country(scan.cut.suffix)
 }

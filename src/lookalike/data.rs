@@ -18,6 +18,8 @@ pub(super) const RISKY_TLDS: &str = include_str!("../../blocklists/risky-tlds.tx
 pub(super) const INFRASTRUCTURE: &str = include_str!("../../blocklists/infrastructure.tsv");
 /// Suffixes and labels under which names are carried: pattern, kind.
 pub(super) const CARRIED: &str = include_str!("../../blocklists/carried.tsv");
+/// Parts of names that techniques know: text, kind.
+pub(super) const PARTS: &str = include_str!("../../blocklists/parts.tsv");
 /// Points of features: feature, points, meaning.
 pub(super) const WEIGHTS: &str = include_str!("../../blocklists/weights.tsv");
 
@@ -56,6 +58,7 @@ mod tests {
             RISKY_TLDS,
             INFRASTRUCTURE,
             CARRIED,
+            PARTS,
             WEIGHTS,
         ] {
             assert!(text.starts_with('#'));

@@ -3,29 +3,10 @@
 //! The registered label is a host name that sites use and the brand behind it, under a suffix of the brand's own: what is
 //! reached by leaving out one dot of a real address.
 
-use super::{scan::Scan, view::Span};
+use super::{parts::Part, scan::Scan, view::Span};
 
 /// The host name that means nothing but a site's address.
 pub(super) const WWW: &[u8] = b"www";
-
-/// Host names that stand before official domains as a rule.
-const HOSTS: &[&[u8]] = &[
-    WWW,
-    b"ww",
-    b"wwww",
-    b"www1",
-    b"www2",
-    b"http",
-    b"https",
-    b"mail",
-    b"webmail",
-    b"login",
-    b"account",
-    b"accounts",
-    b"secure",
-    b"signin",
-    b"web",
-];
 
 /// Whether what stands before a brand is a host name whose dot was left out. Behind the brand nothing follows, or, as nobody begins a
 /// word with `www`, further tokens.
@@ -33,7 +14,7 @@ pub(super) fn is_missing_dot(scan: &Scan<'_>, label: Span, brand: Span) -> bool 
     let text = scan.view.text();
     let before = &text[label.start()..brand.start()];
     let ends_label = brand.end() == label.end();
-    HOSTS.contains(&before) && (ends_label || (before == WWW && text[brand.end()] == b'.'))
+    Part::Host.is(before) && (ends_label || (before == WWW && text[brand.end()] == b'.'))
 }
 
 /// Whether the brand is followed by an official suffix without its dots (`paypalcom`, `amazoncojp`), and that by nothing or

@@ -8,6 +8,7 @@ use crate::{name, verdict::Technique};
 
 use super::{
     evidence::{Detail, Evidence, Feature, Features, List, NO_LABEL},
+    parts::Part,
     scan::Scan,
     view::{Span, Token},
 };
@@ -44,27 +45,6 @@ pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
     }
 }
 
-/// Second-level labels under which countries register: the `co` of `co.jp`.
-const SECOND_LEVEL: &[&[u8]] =
-    &[b"ac", b"co", b"com", b"edu", b"go", b"gob", b"gov", b"gouv", b"ne", b"net", b"or", b"org"];
-
-/// Second-level labels under which nobody but a state registers; behind them a hyphen is no chance whatever the country.
-const STATE: &[&[u8]] = &[b"gob", b"gouv", b"gov"];
-
-/// Countries whose code is a word that names begin with: `in-berlin`, `at-home`, `st-clair`.
-const WORDS: &[&[u8]] = &[
-    b"as", b"at", b"be", b"by", b"do", b"in", b"is", b"it", b"la", b"my", b"no", b"st", b"to",
-    b"us",
-];
-
-/// Countries in which others than their own people register domains for deceiving those of other countries.
-const ABROAD: &[&str] = &["cn"];
-
-/// Whether others than its own people pretend under a suffix of this country.
-pub(super) fn is_abroad(suffix: &str) -> bool {
-    ABROAD.contains(&suffix)
-}
-
 /// Whether a name is a machine's of an Internet provider in a country, behind a second level that the provider holds itself:
 /// `1-2-3-4.static.isp.com.cl`.
 pub(super) fn is_machine(scan: &Scan<'_>) -> bool {
@@ -72,7 +52,7 @@ pub(super) fn is_machine(scan: &Scan<'_>) -> bool {
     let [first, .., last] = labels else { return false };
     let octets = view.bytes(*first).split(|it| *it == b'.');
     let is_octet = |it: &[u8]| matches!(it.len(), 1..=3) && it.iter().all(u8::is_ascii_digit);
-    SECOND_LEVEL.contains(&view.bytes(*last))
+    Part::Second.is(view.bytes(*last))
         && octets.clone().count() == 4
         && octets.into_iter().all(is_octet)
 }
@@ -108,7 +88,7 @@ fn stranger(
     let host = view.bytes(name.span);
     // Numbers are machines: `1-2-3-4.net.pr-link.example`.
     let is_name = host != b"www" && host.iter().any(u8::is_ascii_alphabetic);
-    if !SECOND_LEVEL.contains(&view.bytes(second.span)) || !is_name {
+    if !Part::Second.is(view.bytes(second.span)) || !is_name {
         return None;
     }
     let label = labels[usize::from(country.label)];
@@ -122,7 +102,7 @@ fn stranger(
         // The plain form.
     } else if is_label(second) && country.span.start == label.start && name.label != second.label {
         let (state, word) =
-            (STATE.contains(&view.bytes(second.span)), WORDS.contains(&view.bytes(country.span)));
+            (Part::State.is(view.bytes(second.span)), Part::Word.is(view.bytes(country.span)));
         // Counties of the United States: `www.parks.co.st-clair.il.us`.
         let chance = last.as_bytes() == view.bytes(country.span)
             || last == "us"
@@ -155,7 +135,7 @@ fn state(scan: &Scan<'_>) -> Option<(Span, Features)> {
     let (view, labels) = (scan.view, scan.view.labels());
     let [.., before, label] = labels else { return None };
     let first = view.tokens().iter().find(|it| it.span.start == label.start)?.span;
-    if first == *label || !STATE.contains(&view.bytes(first)) || view.bytes(*before) == b"www" {
+    if first == *label || !Part::State.is(view.bytes(first)) || view.bytes(*before) == b"www" {
         return None;
     }
     let mut features = Features::of(&[Feature::EmbedSuffix]);
@@ -168,7 +148,7 @@ fn state(scan: &Scan<'_>) -> Option<(Span, Features)> {
 fn is_favoured(scan: &Scan<'_>) -> bool {
     let suffix = scan.cut.suffix;
     let last = suffix.rsplit('.').next().unwrap_or("");
-    is_abroad(suffix) || scan.know.risk(suffix).max(scan.know.risk(last)) > 0
+    Part::Abroad.is(suffix) || scan.know.risk(suffix).max(scan.know.risk(last)) > 0
 }
 
 #[cfg(test)]

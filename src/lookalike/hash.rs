@@ -262,7 +262,12 @@ impl Texts {
 
     /// The number of `text`.
     pub(super) fn get(&self, text: &str) -> Option<u32> {
-        self.get_hashed(hash(text.as_bytes()), text.as_bytes())
+        self.get_bytes(text.as_bytes())
+    }
+
+    /// The number of a text given by its octets.
+    pub(super) fn get_bytes(&self, text: &[u8]) -> Option<u32> {
+        self.get_hashed(hash(text), text)
     }
 
     /// The number of `text`, whose hash is known.

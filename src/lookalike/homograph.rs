@@ -14,7 +14,7 @@ use super::{
     evidence::{Detail, Evidence, Feature, Features, List, NO_LABEL},
     glyph::{Glyphs, fold_byte, is_mark},
     hash::push,
-    punycode,
+    mixed_script, punycode,
     scan::{Place, Scan},
     view::Span,
 };
@@ -225,17 +225,28 @@ pub(super) fn foreign(label: &str, tokens: &Range<usize>, glyphs: &Glyphs) -> Ve
             continue;
         }
         let Some(reading) = glyphs.read(c) else { continue };
-        let letters = String::from_utf8_lossy(reading.bytes()).into_owned();
-        let words = match c.script() {
-            _ if c.is_ascii() => format!("`{c}{}` for {letters}", chars[at + 1]),
-            Script::Latin | Script::Common | Script::Inherited => format!("`{c}` for {letters}"),
-            script => format!("{} {c} for {letters}", script.full_name().replace('_', " ")),
+        let words = if c.is_ascii() {
+            format!("`{c}{}` for {}", chars[at + 1], String::from_utf8_lossy(reading.bytes()))
+        } else {
+            foreign_char(c, glyphs)
         };
         if !said.contains(&words) {
             said.push(words);
         }
     }
     said
+}
+
+/// A foreign character in words, and what it reads as where it reads as anything: "Cyrillic а for a".
+pub(super) fn foreign_char(c: char, glyphs: &Glyphs) -> String {
+    let shown = match c.script() {
+        Script::Latin | Script::Common | Script::Inherited | Script::Unknown => format!("`{c}`"),
+        script => format!("{} {c}", mixed_script::script_name(script)),
+    };
+    match glyphs.read(c) {
+        Some(reading) => format!("{shown} for {}", String::from_utf8_lossy(reading.bytes())),
+        None => shown,
+    }
 }
 
 #[cfg(test)]

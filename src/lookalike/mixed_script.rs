@@ -10,7 +10,18 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use unicode_script::{Script, UnicodeScript as _};
 use unicode_security::GeneralSecurityProfile;
 
-use super::punycode;
+use crate::name;
+
+use super::{
+    evidence::{Feature, Features},
+    glyph::Glyphs,
+    homograph, punycode,
+};
+
+/// What the score of an odd label is the sum of.
+pub(super) fn features() -> Features {
+    Features::of(&[Feature::Script])
+}
 
 /// What is wrong with a label's characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +30,10 @@ pub(super) enum Oddity {
     Broken,
     /// A character that names do not hold.
     Character(char),
-    /// Scripts that no language mixes.
-    Mix(Script, Script),
-    /// Digits of different systems, or letters that pass for digits among digits.
-    Digits,
+    /// Scripts that no language mixes: that of the label, and the first character of another.
+    Mix(Script, char),
+    /// The first digit of a second system, or the first letter that passes for a digit among digits.
+    Digits(char),
     /// A mark that vanishes or repeats on the letter before it.
     Mark(char),
     /// A character that passes for punctuation beside these neighbours.
@@ -134,10 +145,15 @@ fn mixed(chars: &[char]) -> Option<Oddity> {
         || fits(&[latin, Script::Han, Script::Bopomofo])
         || fits(&[latin, Script::Han, Script::Hangul]);
     let marked = chars.iter().any(|&it| !it.is_ascii() && it.script() == latin);
-    if !honest || (marked && second.is_some()) {
-        return Some(Oddity::Mix(first, second.unwrap_or(first)));
+    if honest && !(marked && second.is_some()) {
+        return None;
     }
-    None
+    let base = if chars.iter().any(|it| it.script() == latin) { latin } else { first };
+    let alone = |it: &char| {
+        let scripts = it.script_extension();
+        !(scripts.is_common() || scripts.is_inherited() || scripts.contains_script(base))
+    };
+    chars.iter().copied().find(alone).map(|it| Oddity::Mix(base, it))
 }
 
 /// The first two scripts of a label; Latin for one without any.
@@ -164,12 +180,12 @@ fn digits(chars: &[char]) -> Option<Oddity> {
             continue;
         };
         if system.is_some_and(|it| it != zero) {
-            return Some(Oddity::Digits);
+            return Some(Oddity::Digits(c));
         }
         system = Some(zero);
     }
     let all = chars.iter().all(|&it| it.is_ascii_digit() || DIGIT_LOOKALIKES.contains(it));
-    (all && chars.iter().any(|it| !it.is_ascii())).then_some(Oddity::Digits)
+    chars.iter().copied().find(|it| all && !it.is_ascii()).map(Oddity::Digits)
 }
 
 /// Marks that nobody sees: the same twice, on letters of scripts that have none, dots on i, j and l.
@@ -306,33 +322,68 @@ fn whole(chars: &[char], top: &str) -> Option<Oddity> {
 }
 
 impl Oddity {
-    /// What is odd, in words that follow the label.
-    pub(super) fn words(self) -> String {
-        let name = |it: Script| it.full_name().replace('_', " ");
+    /// What is odd about a label, in words that follow the name.
+    pub(super) fn words(self, label: &str, glyphs: &Glyphs) -> String {
         let code = |c: char| format!("U+{:04X}", u32::from(c));
+        let said = |c: char| homograph::foreign_char(c, glyphs);
         match self {
             Self::Broken => "is no valid internationalised label".to_owned(),
+            Self::Character(c) if turns(c) => {
+                format!(
+                    "holds an invisible character that turns the direction of text ({})",
+                    code(c)
+                )
+            }
+            Self::Character(c) if name::is_invisible(c) => {
+                format!("holds an invisible character ({})", code(c))
+            }
             Self::Character(c) => {
-                format!("holds a character that no honest name holds ({})", code(c))
+                format!("holds {} ({}), which no honest name holds", said(c), code(c))
             }
-            Self::Mix(a, b) if a == b => {
-                format!("mixes {} with characters of another script", name(a))
-            }
-            Self::Mix(a, b) => format!("mixes {} and {} letters", name(a), name(b)),
-            Self::Digits => "mixes digits with characters that only look like digits".to_owned(),
+            Self::Mix(base, c) => format!("holds {} among {} letters", said(c), script_name(base)),
+            Self::Digits(c) => format!("passes {} off as an everyday digit", said(c)),
             Self::Mark(c) => format!("has a mark that hardly shows ({})", code(c)),
             Self::Punctuation(c) => {
                 format!("has `{c}` ({}) where it passes for something else", code(c))
             }
-            Self::Whole(it) => format!("is made of {} letters that all look Latin", name(it)),
+            Self::Whole(script) => {
+                let script = script_name(script);
+                format!("is made of {script} letters that all look Latin: {}", read(label, glyphs))
+            }
             Self::Direction => "runs in two directions".to_owned(),
         }
     }
 }
 
+/// A script's name for people.
+pub(super) fn script_name(script: Script) -> String {
+    script.full_name().replace('_', " ")
+}
+
+/// What a label reads as, in words.
+fn read(label: &str, glyphs: &Glyphs) -> String {
+    let decoded = punycode::decode(label.as_bytes());
+    let chars = decoded.as_ref().map_or(&[][..], |it| it.chars());
+    let (mut written, mut text) = (String::new(), String::new());
+    for &c in chars {
+        written.push(c);
+        match glyphs.read(c) {
+            Some(reading) => text.push_str(&String::from_utf8_lossy(reading.bytes())),
+            None => text.push('…'),
+        }
+    }
+    format!("{written} reads as `{text}`")
+}
+
+/// Characters that nobody sees and that order what follows (UAX #9).
+const fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{lookalike::tests::ENGINE, verdict::Technique};
 
     fn oddity(unicode: &str) -> Option<Oddity> {
         let (label, top) = unicode.split_once('.').unwrap();
@@ -367,14 +418,35 @@ mod tests {
         let check =
             |name: &str, expected: Oddity| assert_eq!(oddity(name), Some(expected), "{name}");
         check("bÜcher.de", Oddity::Broken);
-        check("paypαl.com", Oddity::Mix(Script::Latin, Script::Greek));
-        check("gооgle.com", Oddity::Mix(Script::Latin, Script::Cyrillic));
+        check("paypαl.com", Oddity::Mix(Script::Latin, 'α'));
+        check("gооgle.com", Oddity::Mix(Script::Latin, 'о'));
         check("ѕсоре.com", Oddity::Whole(Script::Cyrillic));
-        check("੨੨੨.com", Oddity::Digits);
+        check("аpple.com", Oddity::Mix(Script::Latin, 'а'));
+        check("p১ypal.com", Oddity::Mix(Script::Latin, '১'));
+        check("ουтία.gr", Oddity::Mix(Script::Greek, 'т'));
+        check("੨੨੨.com", Oddity::Digits('੨'));
+        check("1౩2.com", Oddity::Digits('౩'));
         check("pi\u{307}xel.com", Oddity::Mark('\u{307}'));
         check("google一com.com", Oddity::Punctuation('一'));
         check("aþc.com", Oddity::Punctuation('þ'));
         check("pay\u{200d}pal.com", Oddity::Character('\u{200d}'));
+    }
+
+    #[test]
+    fn sentences_name_the_characters() {
+        let check = |unicode: &str, expected: &str| {
+            let name = name::to_ascii(unicode).unwrap();
+            let mut found = Vec::new();
+            ENGINE.judge(&name::Host::new(&name), &mut found);
+            let odd = found.iter().find(|it| it.technique == Technique::MixedScript).unwrap();
+            assert_eq!(odd.why, format!("`{name}` ({unicode}) {expected}"));
+        };
+        check("pаypal.com", "holds Cyrillic а for a among Latin letters");
+        check("p১ypal.com", "holds Bengali ১ among Latin letters");
+        check(
+            "ѕсоре.com",
+            "is made of Cyrillic letters that all look Latin: ѕсоре reads as `scope`",
+        );
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod homograph;
 mod hyphen;
 mod known;
 mod mixed_script;
+mod parts;
 mod plural;
 mod protect;
 mod punycode;
@@ -65,14 +66,14 @@ use crate::{
 pub use random::looks_random;
 
 use carried::Carried;
-use evidence::{Feature, Features, List};
+use evidence::{Feature, List};
 use guard::{Guards, Kind};
 use hash::Texts;
 use known::Known;
 use protect::{Builder, Protected};
 use scan::Scan;
 use view::{Cut, View};
-use weights::Weights;
+use weights::{Odd, Weights};
 use words::Words;
 
 /// Lowest score that is told.
@@ -306,12 +307,16 @@ impl Engine {
             return self.judge_inner(host, top, Kind::Search, out);
         }
         let first = out.len();
-        let mut score = cut.map_or(0, |cut| self.tell(host, cut, view, &mut found, out));
-        if let Some((label, oddity)) = odd {
-            let (weights, features) = (self.know.weights, Features::of(&[Feature::Script]));
-            let share = weights.score(features);
-            score = score.max(share);
-            out.push(why::oddity(host, label, oddity, share, weights.shares(features)));
+        let odd_score = odd.map_or(0, |_| self.know.weights.score(mixed_script::features()));
+        let score = match cut {
+            Some(cut) => self.tell(host, cut, view, &mut found, odd_score, out),
+            None => odd_score,
+        };
+        if let Some(odd) = odd {
+            // What independent evidence adds is told with the strongest.
+            let strongest = out[first..].iter().all(|it| it.score <= odd_score);
+            let whole = if strongest { score } else { odd_score };
+            out.push(why::oddity(&self.know, host, odd, whole));
             out[first..].sort_by_key(|it| std::cmp::Reverse(it.score));
         }
         score
@@ -326,13 +331,14 @@ impl Engine {
         (!known).then_some(odd)
     }
 
-    /// Scores evidence, appends its findings and returns the combined score.
+    /// Scores evidence, appends its findings and returns the score of all, that of odd characters included.
     fn tell(
         &self,
         host: &Host<'_>,
         cut: Cut<'_>,
         view: &View,
         found: &mut List,
+        odd: u8,
         out: &mut Vec<Finding>,
     ) -> u8 {
         let scan = Scan { know: &self.know, cut, view, known_good: false };
@@ -341,7 +347,9 @@ impl Engine {
         }
         found.retain(|it| it.score >= TOLD_MIN && tenant_brand::counts(&scan, it));
         found.as_mut_slice().sort_unstable_by_key(|it| std::cmp::Reverse(it.score));
-        let mut score = self.know.weights.combine(found.as_slice());
+        // Odd characters are another finding than a name that stands beside them, and the same as one that they write.
+        let beside = found.as_slice().first().is_some_and(|it| view.foreign(it.span) == 0);
+        let mut score = self.know.weights.combine(found.as_slice(), Odd { score: odd, beside });
         if tenant_brand::is_business(&scan) {
             score = score.min(tenant_brand::BUSINESS_MAX);
         }
@@ -355,7 +363,8 @@ impl Engine {
             if seen.len() < TOLD_MAX && !seen.contains(&key) {
                 seen.push(key);
                 // What independent evidence adds is told with the strongest.
-                let whole = if at == 0 { score } else { evidence.score.min(score) };
+                let strongest = at == 0 && evidence.score > odd;
+                let whole = if strongest { score } else { evidence.score.min(score) };
                 let finding = told.finding(evidence, whole);
                 // A protected domain may be a well-known site as well: said once.
                 if out.iter().all(|it| it.why != finding.why) {

@@ -10,6 +10,7 @@ use super::{
     data,
     glyph::{Glyphs, fold},
     hash::{Table, Texts, hash},
+    parts::Part,
     view::View,
     words::Words,
 };
@@ -25,10 +26,6 @@ const FAR_OWN_MAX: usize = 5_000;
 
 /// Shortest own label without its hyphens for which a slip is looked for as well.
 const UNHYPHENATED_SLIP_MIN: usize = 8;
-
-/// Suffixes of countries under which companies of all countries stand.
-const OF_ALL: &[&str] =
-    &["ai", "cc", "co", "eu", "fm", "gg", "io", "ly", "me", "sh", "so", "to", "tv"];
 
 /// A label under protection: what a look-alike imitates.
 #[derive(Debug, Clone)]
@@ -62,7 +59,7 @@ impl Label {
     /// Whether its official domains stand under a country's suffix, and none under that of `country`.
     pub(super) fn is_of_other_country(&self, country: &str) -> bool {
         let mut lasts = self.suffixes.split(',').filter_map(|it| it.rsplit('.').next());
-        let is_home = |it: &str| it.len() == 2 && !OF_ALL.contains(&it);
+        let is_home = |it: &str| it.len() == 2 && !Part::Worldwide.is(it);
         lasts.clone().any(is_home) && lasts.all(|it| it != country)
     }
 

@@ -8,6 +8,7 @@ use crate::name::{self, Class};
 
 use super::{
     evidence::{Evidence, Feature, NO_LABEL},
+    parts::Part,
     scan::{Place, Scan},
 };
 
@@ -23,36 +24,11 @@ pub(super) const fn feature(place: Place) -> Feature {
 /// Highest score on a platform where business is done under the customer's own name.
 pub(super) const BUSINESS_MAX: u8 = 75;
 
-/// Clouds whose object stores companies name after themselves, so that their buckets are business as well.
-const STORES: &[&str] = &[
-    "aliyuncs.com",
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "azurefd.net",
-    "backblazeb2.com",
-    "chinacloudapi.cn",
-    "digitaloceanspaces.com",
-    "googleapis.com",
-    "myhuaweicloud.com",
-    "myqcloud.com",
-    "usgovcloudapi.net",
-    "wasabisys.com",
-    "windows.net",
-];
-
 /// Whether a tenant's platform is one where companies work under their own names.
 pub(super) fn is_business(scan: &Scan<'_>) -> bool {
-    let store = || {
-        STORES.iter().any(|it| {
-            scan.cut
-                .suffix
-                .strip_suffix(it)
-                .is_some_and(|head| head.is_empty() || head.ends_with('.'))
-        })
-    };
     match scan.cut.platform {
         Some(Class::SaasTenant) => true,
-        Some(_) => store(),
+        Some(_) => Part::Store.ends(scan.cut.suffix),
         None => false,
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 
 use crate::{
-    name::{Class, Host, Hosting, Scope},
+    name::{Class, Host, Hosting, Scope, to_ascii},
     verdict::{Finding, Technique},
 };
 
 use super::{Config, Engine};
 
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&Config::default()));
+pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(&Config::default()));
 
 /// A host under a platform, for tests.
 pub(super) fn hosted<'a>(name: &'a str, platform: &'a str, class: Class) -> Host<'a> {
@@ -299,7 +299,7 @@ fn examples_in_the_documentation_are_found() {
         let names: Vec<&str> = quoted.filter(|it| it.contains('.')).collect();
         assert!(!names.is_empty(), "{technique} shows no name");
         for shown in names {
-            let name = crate::name::to_ascii(shown).unwrap();
+            let name = to_ascii(shown).unwrap();
             let platform = ["netlify.app", "webflow.io"].into_iter().find(|it| name.ends_with(it));
             let hosted = |it| hosted(&name, it, Class::Paas);
             let host = platform.map_or_else(|| Host::new(&name), hosted);
@@ -435,4 +435,16 @@ fn what_independent_evidence_adds_is_a_share_of_the_strongest_reason() {
     assert_eq!(shares.iter().map(|it| it.points).sum::<i16>(), i16::from(score));
     assert!(shares.iter().any(|it| (it.name, it.points) == ("also", 10)), "{shares:?}");
     assert!(found[1].score < score);
+}
+
+#[test]
+fn odd_characters_beside_a_brand_are_a_second_finding() {
+    let judged = |unicode: &str| judge(&Host::new(&to_ascii(unicode).unwrap()));
+    let ((plain, _), (both, found)) = (judged("coinbase-x.com"), judged("xп.coinbase-x.com"));
+    assert_eq!((both, found[0].score), (plain + 10, plain + 10));
+    assert!(found[0].shares().any(|it| (it.name, it.points) == ("also", 10)), "{found:?}");
+    assert_eq!(found[1].technique, Technique::MixedScript);
+    // The letters that write the brand are what is found already.
+    let (_, found) = judged("gооgle-x.com");
+    assert!(found[0].shares().all(|it| it.name != "also"), "{found:?}");
 }

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use super::{
     glyph::{Glyphs, Kind, fold_head, is_mark},
     hash::{Prefixes, TEXT_MAX},
+    parts::Part,
     punycode,
 };
 
@@ -17,13 +18,6 @@ const NAME_MAX: usize = TEXT_MAX / 2;
 
 /// A byte that matches nothing: a character that reads as no ASCII letter.
 const UNREADABLE: u8 = 0xff;
-
-/// Suffixes under which a private company registers names for anybody, so that the suffix is public in all but name.
-const REGISTRIES: &[&str] = &[
-    "br.com", "cn.com", "co.com", "co.nl", "com.de", "com.ru", "com.se", "de.com", "eu.com",
-    "eu.org", "gr.com", "in.net", "it.com", "jpn.com", "pp.ua", "ru.com", "sa.com", "uk.com",
-    "uk.net", "us.com", "us.org", "za.com",
-];
 
 /// A piece of the text: a label or a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +109,7 @@ impl<'a> Cut<'a> {
             let (suffix, site) = (hosting.platform, hosting.tenant);
             return Some(Self { own, suffix, platform: Some(hosting.class), site });
         }
-        if REGISTRIES.contains(&host.registrable) {
+        if Part::Registry.is(host.registrable) {
             let own = strip_suffix(host.name, host.registrable)?;
             let start = own.rfind('.').map_or(0, |at| at + 1);
             let site = &host.name[start..];

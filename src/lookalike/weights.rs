@@ -68,14 +68,31 @@ impl Weights {
     }
 
     /// The score of a name: its strongest evidence, and something for another that is independent of it.
-    pub(super) fn combine(&self, found: &[Evidence]) -> u8 {
-        let Some(best) = found.first() else { return 0 };
-        let independent = found[1..]
-            .iter()
-            .any(|it| it.score >= 40 && it.label != best.label && !it.span.overlaps(best.span));
+    ///
+    /// `found` is sorted, the strongest first.
+    pub(super) fn combine(&self, found: &[Evidence], odd: Odd) -> u8 {
+        let Some(best) = found.first() else { return odd.score };
+        let elsewhere = |it: &Evidence| {
+            it.score >= ALSO_MIN && it.label != best.label && !it.span.overlaps(best.span)
+        };
+        let independent = found[1..].iter().any(elsewhere)
+            || (odd.beside && odd.score.min(best.score) >= ALSO_MIN);
         let also = if independent { self.also } else { 0 };
-        u8::try_from((i16::from(best.score) + also).clamp(0, 100)).unwrap_or(100)
+        let score = i16::from(best.score.max(odd.score)) + also;
+        u8::try_from(score.clamp(0, 100)).unwrap_or(100)
     }
+}
+
+/// Least score of evidence that makes other evidence stronger.
+const ALSO_MIN: u8 = 40;
+
+/// Odd characters in a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Odd {
+    /// Their score, 0 where there are none.
+    pub(super) score: u8,
+    /// Whether the strongest evidence holds none of them.
+    pub(super) beside: bool,
 }
 
 #[cfg(test)]

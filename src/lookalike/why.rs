@@ -2,14 +2,14 @@
 
 use crate::{
     name::{self, Host},
-    verdict::{Finding, Shares, Technique},
+    verdict::{Finding, Technique},
 };
 
 use super::{
     Knowledge,
     evidence::{Detail, Evidence},
     homograph,
-    mixed_script::Oddity,
+    mixed_script::{self, Oddity},
     view::{Cut, Span, View},
     words::Strength,
 };
@@ -90,14 +90,7 @@ impl Told<'_> {
             (Technique::Hyphen, _) => {
                 format!("{name} writes `{matched}` with hyphens that `{target}` does not have")
             }
-            (Technique::Embedding, Detail::Stranger) => {
-                format!(
-                    "{name} carries what reads as the domain `{target}`, but belongs to whoever holds `{site}`"
-                )
-            }
-            (Technique::Embedding, _) => {
-                format!("{name} carries `{target}` in front, but belongs to whoever holds `{site}`")
-            }
+            (Technique::Embedding, _) => self.carried(evidence, target, &name),
             (Technique::Doppelganger, _) => {
                 format!("{name} is an address of `{target}` with a dot left out")
             }
@@ -131,6 +124,29 @@ impl Told<'_> {
                 ),
             },
         }
+    }
+
+    /// What is said of a domain inside a name.
+    fn carried(&self, evidence: &Evidence, target: &str, name: &str) -> String {
+        let site = self.cut.site;
+        if evidence.detail == Detail::Stranger {
+            format!(
+                "{name} carries what reads as the domain `{target}`, but belongs to whoever holds `{site}`"
+            )
+        } else if self.is_registered(evidence.span) {
+            format!(
+                "{name} spells `{target}` in its own name, and is not one of the domains of its owner"
+            )
+        } else {
+            format!("{name} carries `{target}` in front, but belongs to whoever holds `{site}`")
+        }
+    }
+
+    /// Whether a span stands within the label that somebody registered.
+    fn is_registered(&self, span: Span) -> bool {
+        let at = self.view.label_of(span);
+        self.view.labels().get(at).is_some_and(|it| it.contains(span))
+            && self.view.is_registered(at)
     }
 
     /// The characters that deceive.
@@ -194,19 +210,18 @@ fn shown(host: &Host<'_>) -> String {
 
 /// The finding for a label whose characters are odd.
 pub(super) fn oddity(
+    know: &Knowledge,
     host: &Host<'_>,
-    label: &str,
-    oddity: Oddity,
+    (label, oddity): (&str, Oddity),
     score: u8,
-    shares: Shares,
 ) -> Finding {
     Finding {
         technique: Technique::MixedScript,
         target: String::new(),
         matched: label.to_owned(),
         score,
-        shares,
-        why: format!("{} {}", shown(host), oddity.words()),
+        shares: know.weights.shares(mixed_script::features()),
+        why: format!("{} {}", shown(host), oddity.words(label, &know.glyphs)),
         attack: &["T1583.001"],
     }
 }

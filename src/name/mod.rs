@@ -6,6 +6,7 @@ mod suffix;
 mod text;
 
 pub use host::{Class, Host, Hosting, Scope};
+pub(crate) use idn::is_invisible;
 pub use idn::{to_ascii, to_unicode};
 pub use suffix::{is_delegated, public_suffix, registrable};
 pub use text::{NameError, refang};
