@@ -4,6 +4,7 @@ use super::{
     access::{Access, Served, Standing},
     clock,
     cookies::Cookies,
+    handshakes::Handshakes,
     quota::{NoPlace, Permit, Quota},
     rate::{Rate, Rates},
     refusals::Refusals,
@@ -44,8 +45,10 @@ pub(super) struct Front {
     pub(super) cookies: Cookies,
     rates: Rates,
     refusals: Refusals,
-    /// Handshakes with those who are not served.
-    handshakes: Refusals,
+    /// Those over QUIC that are under way.
+    pub(super) handshakes: Handshakes,
+    /// How many are begun with those who are not served.
+    strangers: Refusals,
 }
 
 /// Who answers: the proxy, or a script in tests of the fronts alone.
@@ -206,7 +209,8 @@ impl Front {
             cookies: Cookies::new(now),
             rates: Rates::new(now),
             refusals: Refusals::new(now),
-            handshakes: Refusals::new(now),
+            handshakes: Handshakes::new(),
+            strangers: Refusals::new(now),
         }
     }
 
@@ -422,7 +426,7 @@ impl Front {
 
     /// Whether a client that connects is worth a handshake: one that is served, or may be told once more that it is not.
     pub(super) fn may_shake_hands(&self, client: IpAddr, now: Instant) -> bool {
-        if self.access.admits(client) || self.handshakes.admit(client, now) {
+        if self.access.admits(client) || self.strangers.admit(client, now) {
             return true;
         }
         self.metrics.here().strangers_turned_away.bump();

@@ -26,6 +26,7 @@ mod doh;
 mod doq;
 mod frames;
 mod front;
+mod handshakes;
 mod holder;
 mod http3;
 mod https;

@@ -4,6 +4,7 @@ use super::{
     activity::Activity,
     clock, doq,
     front::Front,
+    handshakes::{Beginner, Entry},
     http3,
     tcp::{Seat, Table},
 };
@@ -15,10 +16,7 @@ use quinn::{
 use std::{
     io,
     net::{IpAddr, UdpSocket},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -27,10 +25,11 @@ use tokio::{
     time::{sleep_until, timeout},
 };
 
-/// Handshakes under way in all. Past that, connections are not even answered.
-const HANDSHAKES_MAX: usize = 256;
-/// Handshakes under way before a client has to prove its address first, which costs it a round trip (RFC 9000 section 8.1.2).
-const HANDSHAKES_UNPROVEN_MAX: usize = 32;
+/// Connections that wait to be looked at. Past that, they are not even answered.
+const INCOMING_MAX: usize = 256;
+/// Octets that are kept for one of them until then, and for all. A first flight is two datagrams or three.
+const INCOMING_LEN_MAX: u64 = 8 * 1024;
+const INCOMING_LEN_MAX_ALL: u64 = 512 * 1024;
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Queries of one connection at once: no fewer than RFC 9114 section 6.1 advises.
@@ -82,7 +81,11 @@ fn config(tls: rustls::ServerConfig, one_way: u8) -> Result<ServerConfig, rustls
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(DEAD_AFTER_MS))));
     let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(Arc::new(transport)).max_incoming(HANDSHAKES_MAX);
+    config
+        .transport_config(Arc::new(transport))
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_LEN_MAX)
+        .incoming_buffer_size_total(INCOMING_LEN_MAX_ALL);
     Ok(config)
 }
 
@@ -101,7 +104,7 @@ pub(super) async fn serve(
         Err(error) => return tracing::error!(%error, "cannot accept QUIC connections"),
     };
     let transport = setup.transport;
-    let acceptor = Acceptor { bound, transport, front, table, handshakes: Arc::default() };
+    let acceptor = Acceptor { bound, transport, front, table };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -128,8 +131,6 @@ struct Acceptor {
     transport: Transport,
     front: Arc<Front>,
     table: Arc<Table>,
-    /// How many are under way.
-    handshakes: Arc<AtomicUsize>,
 }
 
 impl Acceptor {
@@ -145,20 +146,24 @@ impl Acceptor {
         if !self.front.may_shake_hands(peer.ip(), clock::now()) {
             return incoming.ignore();
         }
-        let under_way = self.handshakes.load(Ordering::Relaxed);
-        if under_way >= HANDSHAKES_MAX {
-            counters.quic_turned_away.bump();
-            return incoming.ignore();
-        }
-        if under_way >= HANDSHAKES_UNPROVEN_MAX
-            && !incoming.remote_address_validated()
-            && incoming.may_retry()
-        {
-            // It may try again, with proof.
-            let _ = incoming.retry();
-            return;
-        }
-        let handshake = Handshake::new(&self.handshakes);
+        let who = Beginner {
+            address: peer.ip(),
+            is_proven: incoming.remote_address_validated(),
+            is_served: self.front.access.admits(peer.ip()),
+        };
+        let handshake = match self.front.handshakes.enter(who) {
+            Entry::Room(permit) => permit,
+            Entry::Prove => {
+                counters.quic_to_prove.bump();
+                // One that did prove it is never told so.
+                let _ = incoming.retry();
+                return;
+            }
+            Entry::NoRoom => {
+                counters.quic_turned_away.bump();
+                return incoming.refuse();
+            }
+        };
         let (front, table) = (Arc::clone(&self.front), Arc::clone(&self.table));
         let (bound, transport) = (self.bound, self.transport);
         connections.spawn(async move {
@@ -182,22 +187,6 @@ impl Acceptor {
                 }
             }
         });
-    }
-}
-
-/// A handshake under way.
-struct Handshake(Arc<AtomicUsize>);
-
-impl Handshake {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

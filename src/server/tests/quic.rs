@@ -1,10 +1,15 @@
 //! Over QUIC: streams, what breaks the protocol, and who is served.
 
-use super::{tls::client, *};
-use quinn::{
-    ClientConfig, Connection, ConnectionError, Endpoint, ReadToEndError, RecvStream, SendStream,
-    crypto::rustls::QuicClientConfig,
+use super::{
+    super::handshakes::{PROVEN_PER_CLIENT_MAX, UNPROVEN_MAX},
+    tls::client,
+    *,
 };
+use quinn::{
+    ClientConfig, Connecting, Connection, ConnectionError, Endpoint, ReadToEndError, RecvStream,
+    SendStream, TransportErrorCode, crypto::rustls::QuicClientConfig,
+};
+use tokio::task::JoinSet;
 
 /// A connection, and what it lives by.
 pub(super) struct Quic {
@@ -23,15 +28,82 @@ impl Rig {
         transport: Transport,
         protocol: &[u8],
     ) -> Result<Quic, ConnectionError> {
+        self.shake_hands_from(1, transport, protocol).await
+    }
+
+    /// The same from 127.0.0.`host`.
+    async fn shake_hands_from(
+        &self,
+        host: u8,
+        transport: Transport,
+        protocol: &[u8],
+    ) -> Result<Quic, ConnectionError> {
+        let endpoint = Endpoint::client(([127, 0, 0, host], 0).into()).unwrap();
+        let config = self.setup(protocol);
+        let connecting = endpoint.connect_with(config, self.encrypted(transport), "localhost");
+        let connected = tokio::time::timeout(PATIENCE, connecting.unwrap()).await;
+        Ok(Quic { connection: connected.unwrap()?, _endpoint: endpoint })
+    }
+
+    fn setup(&self, protocol: &[u8]) -> ClientConfig {
         let mut config = client(&self.certificate, protocol).as_ref().clone();
         config.enable_early_data = false;
-        let config = QuicClientConfig::try_from(config).unwrap();
+        ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).unwrap()))
+    }
+
+    /// Begins handshakes from 127.0.0.`host`, one after the other, that come to no end: nothing that the server says reaches the client,
+    /// but that it has to prove its address, where it `proves` that.
+    async fn leave_unfinished(&self, count: usize, host: u8, proves: bool) -> Unfinished {
         let endpoint = Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap();
-        let to = self.encrypted(transport);
-        let config = ClientConfig::new(Arc::new(config));
-        let connecting = endpoint.connect_with(config, to, "localhost").unwrap();
-        let connected = tokio::time::timeout(PATIENCE, connecting).await;
-        Ok(Quic { connection: connected.unwrap()?, _endpoint: endpoint })
+        let mut unfinished =
+            Unfinished { relays: JoinSet::new(), _connecting: Vec::new(), endpoint };
+        for _ in 0..count {
+            let near = tokio::net::UdpSocket::bind(("127.0.0.1", 0)).await.unwrap();
+            let far =
+                tokio::net::UdpSocket::bind((IpAddr::from([127, 0, 0, host]), 0)).await.unwrap();
+            far.connect(self.encrypted(Transport::Doq)).await.unwrap();
+            let to = near.local_addr().unwrap();
+            let connecting = unfinished.endpoint.connect_with(self.setup(b"doq"), to, "localhost");
+            unfinished._connecting.push(connecting.unwrap());
+            let (sender, said) = tokio::sync::oneshot::channel();
+            unfinished.relays.spawn(relay(near, far, proves, sender));
+            tokio::time::timeout(PATIENCE, said).await.unwrap().unwrap();
+        }
+        unfinished
+    }
+}
+
+/// Handshakes that go on until this is dropped.
+struct Unfinished {
+    relays: JoinSet<()>,
+    _connecting: Vec<Connecting>,
+    endpoint: Endpoint,
+}
+
+/// Carries all that a client says and nothing of what the server does, but for a Retry where the client is to prove its address. Tells of
+/// the server's first word that goes no further.
+async fn relay(
+    near: tokio::net::UdpSocket,
+    far: tokio::net::UdpSocket,
+    proves: bool,
+    said: tokio::sync::oneshot::Sender<()>,
+) {
+    let (mut said, mut client) = (Some(said), None);
+    let (mut out, mut back) = ([0; 2000], [0; 2000]);
+    loop {
+        tokio::select! {
+            Ok((len, from)) = near.recv_from(&mut out) => {
+                client = Some(from);
+                far.send(&out[..len]).await.unwrap();
+            }
+            Ok(len) = far.recv(&mut back) => match client {
+                // RFC 9000 section 17.2.5: the type that a long header shows.
+                Some(client) if proves && back[0] & 0xf0 == 0xf0 => {
+                    near.send_to(&back[..len], client).await.unwrap();
+                }
+                _ => said.take().map_or((), |it| it.send(()).unwrap_or_default()),
+            },
+        }
     }
 }
 
@@ -182,6 +254,44 @@ fn junk_and_silence_stall_nobody() {
         assert_eq!(hear(&mut client.ask("now.example").await.1).await, (0, 0));
     });
     rig.finish();
+}
+
+#[test]
+fn handshakes_of_one_client_leave_room_for_others() {
+    let rig = Rig::start(&["127.0.0.1:0"], 1);
+    rig.runtime.block_on(async {
+        // Half of the room for those who prove nothing, and then its share.
+        let share = (UNPROVEN_MAX / 2 + PROVEN_PER_CLIENT_MAX) as usize;
+        let _unfinished = rig.leave_unfinished(share + 5, 2, true).await;
+        assert_eq!(rig.metrics.totals().quic_turned_away, 5);
+        for (transport, protocol) in [(Transport::Doq, &b"doq"[..]), (Transport::Doh3, b"h3")] {
+            let Err(error) = rig.shake_hands_from(2, transport, protocol).await else {
+                panic!("one too many over {transport:?}");
+            };
+            let ConnectionError::ConnectionClosed(close) = error else { panic!("{error}") };
+            assert_eq!(close.error_code, TransportErrorCode::CONNECTION_REFUSED);
+        }
+        let client = rig.quic().await.unwrap();
+        assert_eq!(hear(&mut client.ask("now.example").await.1).await, (0, 0));
+    });
+    assert_eq!(rig.finish().quic_turned_away, 7);
+}
+
+#[test]
+fn handshakes_in_the_name_of_a_client_leave_room_for_it() {
+    let rig = Rig::start(&["127.0.0.1:0"], 1);
+    rig.runtime.block_on(async {
+        let mut forged = Vec::new();
+        for host in 2..7 {
+            forged.push(rig.leave_unfinished(17, host, false).await);
+        }
+        forged.push(rig.leave_unfinished(100, 1, false).await);
+        let client = rig.quic().await.unwrap();
+        assert_eq!(hear(&mut client.ask("now.example").await.1).await, (0, 0));
+    });
+    let totals = rig.finish();
+    // Five without room of those in other names, all in its name, and the client itself.
+    assert!(totals.quic_to_prove >= 106 && totals.quic_turned_away == 0, "{totals:?}");
 }
 
 #[test]
