@@ -68,7 +68,7 @@ pub(crate) struct Server {
     pub(crate) places: Places,
     kind: Kind,
     process: Process,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -101,7 +101,7 @@ impl Server {
             };
             let mut process = Process::start(&mut command);
             if is_up(kind, &mut process, plain) {
-                return Self { kind, places, process, _dir: dir };
+                return Self { kind, places, process, dir };
             }
             let told = process.stderr();
             assert!(told.contains("listen") || told.contains("in use"), "{command:?}: {told}");
@@ -127,13 +127,24 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
     }
 
-    /// Stops it; ours has to end well, without a fault on the way.
-    pub(crate) fn stop(self) {
-        if self.kind == Kind::Squint {
-            self.process.signal("TERM");
-            let done = self.process.wait();
-            assert!(done.code == Some(0) && !done.stderr.contains("panicked"), "{done:?}");
+    /// A file of its folder.
+    pub(crate) fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.path().join(name)).unwrap()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Stops it, and tells its log; ours has to end well, without a fault on the way.
+    pub(crate) fn stop(self) -> String {
+        if self.kind != Kind::Squint {
+            return self.process.stderr();
         }
+        self.process.signal("TERM");
+        let done = self.process.wait();
+        assert!(done.code == Some(0) && !done.stderr.contains("panicked"), "{done:?}");
+        done.stderr
     }
 }
 

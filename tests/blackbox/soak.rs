@@ -1,14 +1,22 @@
-//! A mixed load over every transport while upstreams fail and recover at random and everything is read again every minute.
+//! A mixed load over every transport, to upstreams over every transport that fail and recover at random, while everything is read again
+//! every minute.
+//!
+//! The plain upstreams and those over TLS are of this file; those over HTTPS, HTTP/3 and QUIC are another Squint in front of one more of
+//! them, which is stopped and goes on as a process that hangs.
 //!
 //! The right answer to a name can be told from the name, so that no wrong one goes unnoticed.
 
 use crate::{
-    client::{Connection, Transport, frame, read_frame},
+    client::{Connection, Places, Transport, frame, read_frame},
     ports::free_port,
     server::{Kind, Server},
     wire::{self, Edns, Message, Question, Record},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 use std::{
     env,
     fmt::Write as _,
@@ -20,12 +28,18 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, UdpSocket},
     time::sleep,
 };
+use tokio_rustls::TlsAcceptor;
 
-const UPSTREAMS: usize = 3;
+/// Those that Squint itself asks, and the one behind the other Squint.
+const UPSTREAMS: usize = 4;
+const RELAYED: usize = UPSTREAMS - 1;
+
+/// How upstreams are asked: the label that names of each have, and so the route.
+const WAYS: [&str; 5] = ["", "tls.", "https.", "h3.", "quic."];
 
 /// Four seconds for the answer whatever the upstreams do, and one for the machine.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -81,14 +95,21 @@ fn nothing_is_lost_or_wrong() {
 
 async fn soak(minutes: u64) -> String {
     let moods: Arc<[AtomicUsize; UPSTREAMS]> = Arc::default();
-    let mut addresses = Vec::new();
-    for number in 0..UPSTREAMS {
-        addresses.push(upstream(Arc::clone(&moods), number).await);
+    let relayed = plain(mood(&moods, RELAYED)).await;
+    let config = "cache.size_mb = 8\ncache.stale = false\n";
+    let start = move || Server::start(Kind::Squint, &[relayed], config);
+    let relay = tokio::task::spawn_blocking(start).await.unwrap();
+    let (mut addresses, mut urls) = (Vec::new(), Vec::new());
+    for number in 0..RELAYED {
+        addresses.push(plain(mood(&moods, number)).await);
+        let address = secure(mood(&moods, number), acceptor(&relay)).await;
+        urls.push(format!("tls://{address}"));
     }
-    let list = "[[list]]\nname = \"own\"\npath = \"list.txt\"\naction = \"nxdomain\"\n";
-    let config = format!("cache.size_mb = 8\n{list}");
+    let config = config_for(&relay, &urls);
+    let files = [("list.txt", "blocked.example\n".to_owned()), ("ups.pem", relay.file("ca.pem"))];
     let start = move || {
-        Server::start_with(Kind::Squint, &addresses, &config, &[("list.txt", "blocked.example\n")])
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        Server::start_with(Kind::Squint, &addresses, &config, &files)
     };
     let server = tokio::task::spawn_blocking(start).await.unwrap();
     let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
@@ -106,9 +127,9 @@ async fn soak(minutes: u64) -> String {
         }
     }
     let mut told = format!(
-        "{minutes} minutes, {UPSTREAMS} upstreams, 24 clients over udp tcp dot doh doh3 doq\n"
+        "{minutes} minutes, 24 clients over udp tcp dot doh doh3 doq, upstreams over udp tcp dot doh doh3 doq\n"
     );
-    let resident = watch(&server, minutes, &moods, &counts, &mut told).await;
+    let resident = watch(&server, &relay, minutes, &moods, &counts, &mut told).await;
     stop.store(true, Relaxed);
     tasks.join_all().await;
     let [lost, wrong] = [&counts.lost, &counts.wrong].map(|it| it.load(Relaxed));
@@ -116,13 +137,35 @@ async fn soak(minutes: u64) -> String {
     assert_eq!((lost, wrong), (0, 0), "lost and wrong, {first_wrong:?}\n{told}");
     let (third, last) = (resident[resident.len() / 3], *resident.last().unwrap());
     assert!(last <= third + GROWTH_MAX, "memory grows from {third} to {last}\n{told}");
-    tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
+    let relay = tokio::task::spawn_blocking(|| {
+        server.stop();
+        relay.stop()
+    });
+    let relay = relay.await.unwrap();
+    for way in ["queries_doh ", "queries_doh3 ", "queries_doq "] {
+        assert!(relay.contains(way), "no upstream was asked so: {way}\n{relay}");
+    }
     told
+}
+
+/// Names of each encrypted way go to the upstreams there.
+fn config_for(relay: &Server, tls: &[String]) -> String {
+    let Places { doh, doh3, doq, .. } = relay.places;
+    let https = format!("https://{doh}/dns-query");
+    let (h3, quic) = (format!("h3://{doh3}/dns-query"), format!("quic://{doq}"));
+    let mut config = "cache.size_mb = 8\nupstream.ca = \"ups.pem\"\n\
+                      [[list]]\nname = \"own\"\npath = \"list.txt\"\naction = \"nxdomain\"\n"
+        .to_owned();
+    for (way, servers) in WAYS[1..].iter().zip([tls, &[https], &[h3], &[quic]]) {
+        writeln!(config, "[[route]]\nsuffix = \"{way}example\"\nservers = {servers:?}").unwrap();
+    }
+    config
 }
 
 /// Changes the upstreams' moods every few seconds and reads everything again every minute; how much memory there was each minute.
 async fn watch(
     server: &Server,
+    relay: &Server,
     minutes: u64,
     moods: &[AtomicUsize; UPSTREAMS],
     counts: &Counts,
@@ -135,6 +178,8 @@ async fn watch(
             for mood in moods {
                 mood.store(numbers.random_range(0..MOODS.len()), Relaxed);
             }
+            let hangs = matches!(MOODS[moods[RELAYED].load(Relaxed)], Mood::Silent);
+            relay.signal(if hangs { "STOP" } else { "CONT" });
             sleep(Duration::from_secs(3)).await;
         }
         server.reload(minute as usize).await;
@@ -155,12 +200,13 @@ async fn watch(
         )
         .unwrap();
     }
+    relay.signal("CONT");
     resident
 }
 
 /// A connection's life: some queries, one after the other, and an end.
 async fn lane_of_queries(
-    places: &crate::client::Places,
+    places: &Places,
     over: Transport,
     counts: &Counts,
     stop: &AtomicBool,
@@ -217,8 +263,9 @@ enum Judged {
 
 /// One in thirteen names is blocked, one in eleven does not exist; of the others the address tells the number.
 fn name(number: u32) -> Vec<u8> {
-    let blocked = if number.is_multiple_of(13) { "blocked." } else { "" };
-    wire::name(&format!("n{number}.{blocked}example."), "")
+    let way = WAYS[number as usize % WAYS.len()];
+    let below = if number.is_multiple_of(13) { "blocked." } else { way };
+    wire::name(&format!("n{number}.{below}example."), "")
 }
 
 fn exists(number: u32) -> bool {
@@ -246,11 +293,20 @@ fn judged(query: &Message, number: u32, octets: &[u8]) -> Judged {
     }
 }
 
-async fn upstream(moods: Arc<[AtomicUsize; UPSTREAMS]>, number: usize) -> SocketAddr {
+/// What an upstream does at the moment.
+trait Moody: Fn() -> Mood + Clone + Send + 'static {}
+impl<T: Fn() -> Mood + Clone + Send + 'static> Moody for T {}
+
+fn mood(moods: &Arc<[AtomicUsize; UPSTREAMS]>, number: usize) -> impl Moody + use<> {
+    let moods = Arc::clone(moods);
+    move || MOODS[moods[number].load(Relaxed)]
+}
+
+/// An upstream over UDP and TCP.
+async fn plain(mood: impl Moody) -> SocketAddr {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let socket = Arc::new(UdpSocket::bind(address).await.unwrap());
     let listener = TcpListener::bind(address).await.unwrap();
-    let mood = move || MOODS[moods[number].load(Relaxed)];
     let over_tcp = mood.clone();
     tokio::spawn(async move {
         let mut buffer = [0; 1_500];
@@ -268,20 +324,54 @@ async fn upstream(moods: Arc<[AtomicUsize; UPSTREAMS]>, number: usize) -> Socket
     });
     tokio::spawn(async move {
         loop {
-            let Ok((mut stream, _)) = listener.accept().await else { continue };
-            let mood = over_tcp.clone();
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            tokio::spawn(serve(stream, over_tcp.clone()));
+        }
+    });
+    address
+}
+
+/// An upstream over TLS.
+async fn secure(mood: impl Moody, acceptor: TlsAcceptor) -> SocketAddr {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            let (mood, acceptor) = (mood.clone(), acceptor.clone());
             tokio::spawn(async move {
-                while let Some(packet) = read_frame(&mut stream).await {
-                    let Ok(query) = Message::read(&packet) else { return };
-                    let Some(reply) = reply(query, mood(), true).await else { return };
-                    if stream.write_all(&frame(&reply)).await.is_err() {
-                        return;
-                    }
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(stream, mood).await;
                 }
             });
         }
     });
     address
+}
+
+/// With the certificate of the other Squint, which is for the address.
+fn acceptor(relay: &Server) -> TlsAcceptor {
+    let chain = CertificateDer::from_pem_slice(relay.file("cert.pem").as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(relay.file("key.pem").as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Serves one connection until it is silent, which ends it.
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, mood: impl Moody) {
+    while let Some(packet) = read_frame(&mut stream).await {
+        let Ok(query) = Message::read(&packet) else { return };
+        let Some(reply) = reply(query, mood(), true).await else { return };
+        if stream.write_all(&frame(&reply)).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn reply(query: Message, mood: Mood, over_tcp: bool) -> Option<Vec<u8>> {
