@@ -32,6 +32,8 @@ pub struct Answer {
     lifetime_secs: Option<u32>,
     /// SCOPE PREFIX-LENGTH of the upstream's Client Subnet option.
     scope: Option<u8>,
+    /// Whether it is not all that the upstream said, or more.
+    edited: bool,
 }
 
 /// Why an upstream's reply is not believed.
@@ -93,8 +95,8 @@ impl Answer {
         qclass: u16,
     ) -> Result<Self, BadReply> {
         let question = intake::Question { name, qtype, qclass };
-        let Intake { mut octets, question_end, ttls, rcode, edes, lifetime_secs, scope } =
-            intake::read(reply, id, &question)?;
+        let kept = intake::read(reply, id, &question)?;
+        let Intake { mut octets, question_end, ttls, rcode, edes, lifetime_secs, .. } = kept;
         let message_len = u16::try_from(octets.len()).map_err(|_| BadReply::Malformed)?;
         octets.reserve_exact(2 * ttls.len() + edes.iter().map(ede::len).sum::<usize>());
         ttls.iter().for_each(|it| octets.extend_from_slice(&it.to_be_bytes()));
@@ -107,7 +109,8 @@ impl Answer {
             rcode,
             edes,
             lifetime_secs,
-            scope,
+            scope: kept.scope,
+            edited: kept.edited,
         })
     }
 
@@ -204,10 +207,11 @@ impl Answer {
         Some(answer)
     }
 
-    /// Says whether the answer is authentic (AD).
+    /// Says whether the answer is authentic (AD). One that was edited never is: AD is for what an upstream said, and all of it.
     pub fn set_authentic(&mut self, authentic: bool) {
         let low = flag::AD as u8;
-        self.octets[3] = if authentic { self.octets[3] | low } else { self.octets[3] & !low };
+        self.octets[3] =
+            if authentic && !self.edited { self.octets[3] | low } else { self.octets[3] & !low };
     }
 
     /// Takes out the records that only who asks with DO may get: RRSIG, NSEC and NSEC3 that were not asked for
@@ -240,7 +244,8 @@ impl Answer {
             at = entry.end();
             ttls.push(u16::try_from(entry.ttl_at()).ok()?);
         }
-        let made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
+        let mut made = Self::made(octets, end, &ttls, self.rcode, self.lifetime_secs)?;
+        made.edited = self.edited;
         Some(made.with_edes(self.edes()).for_scope(self.scope))
     }
 
@@ -263,6 +268,7 @@ impl Answer {
             edes: 0,
             lifetime_secs,
             scope: None,
+            edited: false,
         })
     }
 
@@ -549,22 +555,10 @@ impl Draft {
     }
 
     fn finish(self, lifetime_secs: Option<u32>) -> Answer {
-        let Self { mut octets, question_end, ttl_at, rcode } = self;
-        let short = |len: usize| u16::try_from(len).expect("made-up messages are short");
-        let message_len = short(octets.len());
-        if let Some(at) = ttl_at {
-            octets.extend_from_slice(&short(at).to_be_bytes());
-        }
-        Answer {
-            octets: octets.into_boxed_slice(),
-            message_len,
-            question_end: short(question_end),
-            ttls: u16::from(ttl_at.is_some()),
-            rcode,
-            edes: 0,
-            lifetime_secs,
-            scope: None,
-        }
+        let Self { octets, question_end, ttl_at, rcode } = self;
+        let ttl_at = ttl_at.and_then(|it| u16::try_from(it).ok());
+        Answer::made(octets, question_end, ttl_at.as_slice(), rcode, lifetime_secs)
+            .expect("made-up messages are short")
     }
 }
 

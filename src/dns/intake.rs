@@ -46,6 +46,8 @@ pub(super) struct Intake<'a> {
     pub(super) lifetime_secs: Option<u32>,
     /// SCOPE PREFIX-LENGTH of a Client Subnet option.
     pub(super) scope: Option<u8>,
+    /// Whether records of answer or authority section were made or left out, for which AD is clear.
+    pub(super) edited: bool,
 }
 
 /// Reads a reply to `question` asked with `id`.
@@ -112,12 +114,12 @@ fn keep<'a>(
     if question_end == HEADER_LEN && header.additionals > 0 {
         return None;
     }
+    let mut edited = false;
     if walk.renames && rcode.is_useful() {
         match dname::complete(&octets, &header, question_end, question)? {
             Aliases::Whole => (),
             Aliases::Made { octets: made, header: counts, too_long } => {
-                (octets, header) = (made, counts);
-                header.flags &= !flag::AD;
+                (octets, header, edited) = (made, counts, true);
                 rcode = if too_long { Rcode::YXDOMAIN } else { rcode };
                 walk = Walk::new(&header, question.qtype)?;
                 walk.run(&mut octets, question_end)?;
@@ -128,23 +130,24 @@ fn keep<'a>(
     if let Some(choice) = choice.or_else(|| walk.spelled.then(Choice::default)) {
         let (answers, authorities) = (header.answers, header.authorities);
         (octets, header) = choice.apply(&octets, &header, question_end)?;
-        // What has been edited is nobody's authentic word; additional records never were (RFC 4035 section 3.2.3).
-        if (header.answers, header.authorities) != (answers, authorities) {
-            header.flags &= !flag::AD;
-        }
+        // Additional records are never authentic, whatever AD says (RFC 4035 section 3.2.3).
+        edited |= (header.answers, header.authorities) != (answers, authorities);
         walk = Walk::new(&header, question.qtype)?;
         walk.run(&mut octets, question_end)?;
     }
     let lifetime_secs = walk.lifetime_secs(&mut octets, rcode);
+    // What has been edited is nobody's authentic word.
+    let authentic = if edited { 0 } else { header.flags & flag::AD };
     let kept = Header {
         id: 0,
-        flags: flag::QR | flag::RA | header.flags & flag::AD | rcode.low(),
+        flags: flag::QR | flag::RA | authentic | rcode.low(),
         questions: 1,
         ..header
     };
     octets[..HEADER_LEN].copy_from_slice(&kept.octets());
     let question_end = question.write(&mut octets, question_end)?;
-    Some(Intake { octets, question_end, ttls: walk.ttls, rcode, edes, lifetime_secs, scope })
+    let ttls = walk.ttls;
+    Some(Intake { octets, question_end, ttls, rcode, edes, lifetime_secs, scope, edited })
 }
 
 /// The Extended DNS Errors among the options of a reply that are passed on. Two of one code would be said twice.

@@ -63,8 +63,8 @@ impl Answer {
         made.finish(rest.rcode())
     }
 
-    /// This answer, whose aliases end before their target, and what `rest` says of that; authentic where both are. `None` where it
-    /// is too long.
+    /// This answer, whose aliases end before their target, and what `rest` says of that; put together here, and so not called
+    /// authentic whatever both are. `None` where it is too long.
     pub fn continued(&self, rest: &Self) -> Option<Self> {
         let qtype = u16_at(self.head(), self.head().len().checked_sub(4)?)?;
         let mut made = Remade::new(self.head(), qtype)?;
@@ -84,7 +84,6 @@ impl Answer {
         if rest.lifetime_secs().is_none() {
             made.forget_lifetime();
         }
-        made.set_authentic(self.authentic() && rest.authentic());
         // Two of one code would be said twice.
         let more = rest.edes().filter(|it| self.edes().all(|own| own.code != it.code));
         Some(made.with_edes(self.edes().chain(more)))
@@ -108,8 +107,6 @@ impl Answer {
             }
         }
         let mut made = made.finish(Rcode::NOERROR)?.for_scope(self.scope());
-        // The rest of the answer has to be authentic as well, and where there is none, it is of our making.
-        made.set_authentic(to_follow && self.authentic());
         // Whoever asks for an alias has it.
         if to_follow && qtype != rtype::CNAME {
             made.forget_lifetime();
@@ -308,7 +305,7 @@ mod tests {
                 assert_eq!(records, expected);
                 let end = LooseEnd::Alias(Box::new(name(end)));
                 assert_eq!(made.loose_end(), to_follow.then_some(end));
-                assert_eq!(made.authentic(), to_follow);
+                assert!(!made.authentic(), "what has been cut is nobody's word");
             }
         };
         let first = ("www.example", rtype::CNAME);
