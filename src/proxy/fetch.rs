@@ -372,10 +372,14 @@ pub(super) fn ede(error: ForwardError, text: &str) -> Ede<'_> {
         ForwardError::Timeout | ForwardError::NoUpstream => Ede::NO_REACHABLE_AUTHORITY,
         ForwardError::Network(_) => Ede::NETWORK_ERROR,
         ForwardError::Malformed => Ede::INVALID_DATA,
-        ForwardError::Busy => Ede::OTHER,
+        ForwardError::Busy => BUSY.code,
     };
     Ede { code, text }
 }
+
+/// What is said of a query for which there is no place: too many wait, because upstreams are slow.
+pub const BUSY: Ede<'static> =
+    Ede { code: Ede::NETWORK_ERROR, text: "too many queries are waiting for upstreams" };
 
 /// Whether a stale answer is better than this one. Any is but for a failure that says that what the zone has now is bogus.
 pub(super) fn gives_way(answer: &Answer) -> bool {

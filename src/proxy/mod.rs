@@ -36,8 +36,8 @@ pub use vouched::Dnssec;
 
 use arc_swap::ArcSwap;
 use exit::Exit;
-pub use fetch::Fetched;
 use fetch::Fetches;
+pub use fetch::{BUSY, Fetched};
 use router::{Way, Ways};
 use special::{Kind, Special};
 use std::{

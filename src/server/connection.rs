@@ -19,9 +19,6 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// Queries of one connection on the asynchronous side. Past that nothing more is read until one is answered, and what is not read
-/// does not count as received: a silent upstream keeps no client waiting longer than four seconds but one with more than these.
-pub(super) const WAITING_MAX: usize = 512;
 /// Octets of answers that the client has not taken. Past that nothing more is read until it takes some.
 const OUTPUT_LEN_MAX: usize = 64 * 1024;
 /// An emptied output buffer that grew past this is given back.
@@ -185,8 +182,7 @@ impl Connection<'_> {
                     });
                     continue;
                 }
-                counters.overflow.bump();
-                outcome = self.front.servfail(received.packet, &self.client, &mut self.scratch);
+                outcome = self.front.overflow(received.packet, &self.client, &mut self.scratch);
             }
             match outcome {
                 Outcome::Answered => self.push_scratch(),
@@ -270,7 +266,7 @@ impl Connection<'_> {
     }
 
     fn has_room(&self) -> bool {
-        self.waiting.len() < WAITING_MAX && self.pending().len() < OUTPUT_LEN_MAX
+        self.pending().len() < OUTPUT_LEN_MAX
     }
 
     fn has_output(&self, stream: &Stream) -> bool {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply, Transport},
     metrics::Metrics,
-    proxy::{Asks, Begun, Fetched, Now, Proxy},
+    proxy::{Asks, BUSY, Begun, Fetched, Now, Proxy},
     upstream::Ask,
     verdict::Action,
 };
@@ -433,14 +433,27 @@ impl Front {
         false
     }
 
+    /// SERVFAIL at once to a query for which there is no place: whoever asks is to ask elsewhere, and not to wait for nothing. It is
+    /// hardly longer than the query, so that nothing is gained by forging one.
+    pub(super) fn overflow(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
+        self.metrics.here().overflow.bump();
+        self.servfail(packet, client, Some(BUSY), out)
+    }
+
     /// SERVFAIL, where anything can be said at all.
-    pub(super) fn servfail(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
+    fn servfail(
+        &self,
+        packet: &[u8],
+        client: &Client,
+        ede: Option<Ede<'_>>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
         let mut read = Query::parse(packet);
         let now = clock::now();
         self.renew_cookie(&mut read, client, now);
         match read {
             Ok(query) => {
-                write(&query, Rcode::SERVFAIL, None, client, out);
+                write(&query, Rcode::SERVFAIL, ede, client, out);
                 self.responder.record(&query, client, now, Rcode::SERVFAIL, Action::Pass);
                 Outcome::Answered
             }
@@ -448,9 +461,9 @@ impl Front {
         }
     }
 
-    /// A query that is dropped because too many are waiting.
-    pub(super) fn overflow(&self, packet: &[u8], client: &Client, now: Instant) {
-        self.metrics.here().dropped_overflow.bump();
+    /// A query that is dropped because nobody takes it up any more.
+    pub(super) fn abandon(&self, packet: &[u8], client: &Client, now: Instant) {
+        self.metrics.here().dropped_stopped.bump();
         if let Ok(query) = Query::parse(packet) {
             self.responder.record(&query, client, now, Rcode::SERVFAIL, Action::Drop);
         }
@@ -464,10 +477,12 @@ impl Front {
     /// SERVFAIL after a panic.
     fn failed(&self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Outcome {
         // Parsing may be what panicked.
-        catch_unwind(AssertUnwindSafe(|| self.servfail(packet, client, out))).unwrap_or_else(|_| {
-            self.metrics.here().dropped_silent.bump();
-            Outcome::Dropped
-        })
+        catch_unwind(AssertUnwindSafe(|| self.servfail(packet, client, None, out))).unwrap_or_else(
+            |_| {
+                self.metrics.here().dropped_silent.bump();
+                Outcome::Dropped
+            },
+        )
     }
 
     fn reject(

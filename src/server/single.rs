@@ -39,10 +39,7 @@ async fn later(
             front.metrics.here().deferred.bump();
             front.answer_later(packet, &client, now, out).await
         }
-        None => {
-            front.metrics.here().overflow.bump();
-            front.servfail(packet, &client, out)
-        }
+        None => front.overflow(packet, &client, out),
     }
 }
 

@@ -195,10 +195,17 @@ impl Worker {
             match self.front.answer(&served, received, &client, now, out) {
                 Outcome::Answered | Outcome::Refused => true,
                 Outcome::Dropped => false,
-                Outcome::Later => {
-                    deferred.extend(self.deferred(&Datagram { received, ..datagram }, client, now));
-                    false
-                }
+                Outcome::Later => match self.front.admit(client.address.ip()) {
+                    Some(permit) => {
+                        let datagram = Datagram { received, ..datagram };
+                        deferred.push(self.deferred(&datagram, client, now, permit));
+                        false
+                    }
+                    None => {
+                        let outcome = self.front.overflow(received.packet, &client, out);
+                        outcome == Outcome::Answered
+                    }
+                },
             }
         });
         let sent = batch.send(&self.socket.inner);
@@ -213,21 +220,23 @@ impl Worker {
         }
     }
 
-    /// A query as it goes to the asynchronous side; `None` where there is no place for it.
-    fn deferred(&self, datagram: &Datagram<'_>, client: Client, now: Instant) -> Option<Deferred> {
-        let Some(permit) = self.front.admit(client.address.ip()) else {
-            self.front.overflow(datagram.received.packet, &client, now);
-            return None;
-        };
-        Some(Deferred {
+    /// A query as it goes to the asynchronous side.
+    fn deferred(
+        &self,
+        datagram: &Datagram<'_>,
+        client: Client,
+        received: Instant,
+        permit: Permit,
+    ) -> Deferred {
+        Deferred {
             packet: datagram.received.packet.into(),
             client,
             peer: datagram.peer,
             source: datagram.source,
-            received: now,
+            received,
             socket: Arc::clone(&self.socket),
             permit,
-        })
+        }
     }
 
     fn defer(&self, deferred: Vec<Deferred>) {
@@ -235,7 +244,7 @@ impl Worker {
         match self.deferred.try_send(deferred) {
             Ok(()) => self.front.metrics.here().deferred.add(count),
             Err(TrySendError::Full(left) | TrySendError::Closed(left)) => {
-                left.iter().for_each(|it| self.front.overflow(&it.packet, &it.client, it.received));
+                left.iter().for_each(|it| self.front.abandon(&it.packet, &it.client, it.received));
             }
         }
     }

@@ -134,7 +134,7 @@ pub enum ForwardError {
     #[error("the upstream's answer is malformed")]
     Malformed,
     /// Too many queries are on their way, or too many sockets open.
-    #[error("too many queries on their way")]
+    #[error("too many queries are waiting for upstreams")]
     Busy,
 }
 

@@ -91,7 +91,7 @@ impl Rig {
         let dropped = it.dropped_silent
             + it.dropped_policy
             + it.dropped_proxy
-            + it.dropped_overflow
+            + it.dropped_stopped
             + it.dropped_refused
             + it.rate_dropped
             + it.dropped_gone

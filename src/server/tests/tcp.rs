@@ -1,6 +1,6 @@
 //! Over TCP: framing, pipelining, caps and deadlines.
 
-use super::{super::connection::WAITING_MAX, *};
+use super::{super::front::WAITING_MAX, *};
 use std::net::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -76,21 +76,29 @@ fn a_client_that_has_said_all_still_gets_its_answers() {
 }
 
 #[test]
-fn a_connection_has_so_many_queries_waiting() {
+fn a_connection_with_too_many_queries_waiting_is_told_at_once() {
     let rig = Rig::start(&["127.0.0.1:0"], 1);
     let mut stream = rig.tcp();
-    let most = WAITING_MAX as u16;
+    let most = (WAITING_MAX / 2) as u16;
     for id in 0..most + 36 {
-        ask(&mut stream, id, "held.example");
+        let query = with_edns(query(id, "held.example"));
+        stream.write_all(&framed(&query)).unwrap();
+    }
+    for id in most..most + 36 {
+        let response = read_whole(&mut stream);
+        assert_eq!(id_and_rcode(&response), (id, 2));
+        // Option EDE, its length, code 23, text.
+        let text = b"too many queries are waiting for upstreams";
+        let ede = [&[0, 15, 0, text.len() as u8 + 2, 0, 23][..], text].concat();
+        assert!(response.ends_with(&ede), "{response:?}");
     }
     rig.await_held(most.into());
-    assert_eq!(rig.script.held.available_permits(), 0);
-    rig.script.release.add_permits(usize::from(most) + 36);
-    let mut ids: Vec<u16> = (0..most + 36).map(|_| read(&mut stream).0).collect();
+    rig.script.release.add_permits(usize::from(most));
+    let mut ids: Vec<u16> = (0..most).map(|_| read(&mut stream).0).collect();
     ids.sort_unstable();
-    assert_eq!(ids, (0..most + 36).collect::<Vec<_>>());
+    assert_eq!(ids, (0..most).collect::<Vec<_>>());
     drop(stream);
-    rig.finish();
+    assert_eq!(rig.finish().overflow, 36);
 }
 
 #[test]
