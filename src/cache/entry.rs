@@ -262,12 +262,12 @@ const fn generation_of(word: u64) -> u32 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::dns::{Query, Rcode};
+    use crate::dns::{Made, Query, Rcode};
 
     pub(in crate::cache) fn entry() -> Entry {
         let packet = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\0\0\x01\0\x01";
         let query = Query::parse(packet).unwrap();
-        let answer = Answer::empty(&query, Rcode::NOERROR);
+        let answer = Made::Empty(Rcode::NOERROR).answer(&query);
         let now = Tick::after(Duration::from_secs(7));
         let key = Key::new(0, &query.name, query.qtype, query.qclass, false, false);
         Entry::new(&key, answer, Arc::default(), now, Duration::from_secs(10))

@@ -61,11 +61,11 @@ fn is_name_error(qtype: u16, answer: &Answer) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::{Query, class};
+    use crate::dns::{Made, Query, class};
 
     fn answer(rcode: Rcode) -> Answer {
         let packet = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\0\0\x01\0\x01";
-        Answer::empty(&Query::parse(packet).unwrap(), rcode)
+        Made::Empty(rcode).answer(&Query::parse(packet).unwrap())
     }
 
     #[test]

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::{
         cache::Tick,
-        dns::{Answer, Query, Rcode},
+        dns::{Made, Query, Rcode},
         name::Name,
     };
     use foldhash::fast::FixedState;
@@ -203,7 +203,7 @@ mod tests {
     fn entry_at(name: &str, now: Tick) -> Arc<Entry> {
         let name = Name::parse(name).unwrap();
         let packet = [b"\0\0\x01\0\0\x01\0\0\0\0\0\0", name.wire(), b"\0\x01\0\x01"].concat();
-        let answer = Answer::empty(&Query::parse(&packet).unwrap(), Rcode::NOERROR);
+        let answer = Made::Empty(Rcode::NOERROR).answer(&Query::parse(&packet).unwrap());
         let key = Key::new(0, &name, 1, 1, false, false);
         Arc::new(Entry::new(&key, answer, Arc::default(), now, Duration::from_secs(10)))
     }

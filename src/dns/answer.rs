@@ -1,7 +1,7 @@
 //! `Answer`: a response in wire form as the cache keeps it, without ID, without OPT.
 
 use super::{
-    Ede, Query, Rcode, chain, class, ede,
+    Ede, Made, Rcode, chain, class, ede,
     intake::{self, Intake},
     names,
     rdata::Entry,
@@ -114,58 +114,10 @@ impl Answer {
         })
     }
 
-    /// An address record that Squint makes up (sinkhole), of type A or AAAA as the address is.
-    pub fn address(query: &Query<'_>, address: IpAddr, ttl_secs: u32) -> Self {
-        let mut draft = Draft::new(query, Rcode::NOERROR, 1, 0);
-        draft.octets.extend_from_slice(&names::QUESTION_POINTER);
-        match address {
-            IpAddr::V4(it) => draft.record(rtype::A, query.qclass, ttl_secs, &it.octets()),
-            IpAddr::V6(it) => draft.record(rtype::AAAA, query.qclass, ttl_secs, &it.octets()),
-        }
-        draft.finish(Some(ttl_secs))
-    }
-
-    /// A made-up negative answer: NXDOMAIN or NODATA (`Rcode::NOERROR`) with a SOA owned by `owner`, a suffix of the qname
-    /// in wire form; its TTL and MINIMUM are `ttl_secs` (RFC 2308).
-    pub fn negative(query: &Query<'_>, rcode: Rcode, owner: &[u8], ttl_secs: u32) -> Self {
-        /// MNAME, RNAME, SERIAL, REFRESH, RETRY, EXPIRE: under `invalid`, which nobody can own (RFC 6761 section 6.4).
-        const SOA_HEAD: &[u8] = b"\x06squint\x07invalid\x00\x06nobody\x07invalid\x00\
-            \x00\x00\x00\x01\x00\x00\x0e\x10\x00\x00\x02\x58\x00\x01\x51\x80";
-        let mut draft = Draft::new(query, rcode, 0, 1);
-        let qname = query.name.wire();
-        // The root is shorter than a pointer to it.
-        let before = qname.len().checked_sub(owner.len()).filter(|_| owner.len() > 1);
-        match before.filter(|&it| &qname[it..] == owner && is_label_start(qname, it)) {
-            Some(before) => {
-                let at = 0xc000 | u16::try_from(HEADER_LEN + before).expect("a name is short");
-                draft.octets.extend_from_slice(&at.to_be_bytes());
-            }
-            None => draft.octets.extend_from_slice(owner),
-        }
-        let mut soa = [0; SOA_HEAD.len() + 4];
-        soa[..SOA_HEAD.len()].copy_from_slice(SOA_HEAD);
-        soa[SOA_HEAD.len()..].copy_from_slice(&ttl_secs.to_be_bytes());
-        draft.record(rtype::SOA, query.qclass, ttl_secs, &soa);
-        draft.finish(Some(ttl_secs))
-    }
-
-    /// A response with no records: SERVFAIL, REFUSED and the like.
-    pub fn empty(query: &Query<'_>, rcode: Rcode) -> Self {
-        Draft::new(query, rcode, 0, 0).finish(None)
-    }
-
-    /// The answer to a query for ANY: one HINFO record that says why there is no more (RFC 8482 section 4.2).
-    pub fn any(query: &Query<'_>, ttl_secs: u32) -> Self {
-        let mut draft = Draft::new(query, Rcode::NOERROR, 1, 0);
-        draft.octets.extend_from_slice(&names::QUESTION_POINTER);
-        draft.record(rtype::HINFO, query.qclass, ttl_secs, b"\x07RFC8482\x00");
-        draft.finish(Some(ttl_secs))
-    }
-
     /// SERVFAIL to the question `name qtype qclass`, with what went wrong: an error to remember.
     pub fn failure(name: &Name, qtype: u16, qclass: u16, ede: Ede<'_>) -> Self {
-        let draft = Draft::about(name, qtype, qclass, Rcode::SERVFAIL, 0, 0);
-        draft.finish(None).with_edes(iter::once(ede))
+        let empty = Made::Empty(Rcode::SERVFAIL).answer_to(name, qtype, qclass);
+        empty.with_edes(iter::once(ede))
     }
 
     /// SERVFAIL to the same question, with the Extended DNS Errors of this answer, or else with `ede`.
@@ -496,75 +448,9 @@ impl Answer {
     }
 }
 
-fn is_label_start(wire: &[u8], place: usize) -> bool {
-    let mut at = 0;
-    while at < place {
-        at += 1 + usize::from(wire[at]);
-    }
-    at == place
-}
-
-/// An answer in the making, with at most one record.
-struct Draft {
-    octets: Vec<u8>,
-    question_end: usize,
-    ttl_at: Option<usize>,
-    rcode: Rcode,
-}
-
-impl Draft {
-    /// Header and question; room for a SOA record and the offset of its TTL.
-    fn new(query: &Query<'_>, rcode: Rcode, answers: u16, authorities: u16) -> Self {
-        Self::about(&query.name, query.qtype, query.qclass, rcode, answers, authorities)
-    }
-
-    fn about(
-        name: &Name,
-        qtype: u16,
-        qclass: u16,
-        rcode: Rcode,
-        answers: u16,
-        authorities: u16,
-    ) -> Self {
-        let header = Header {
-            id: 0,
-            flags: flag::QR | flag::RA | rcode.low(),
-            questions: 1,
-            answers,
-            authorities,
-            additionals: 0,
-        };
-        let records = usize::from(answers + authorities);
-        let mut octets = Vec::with_capacity(HEADER_LEN + name.wire().len() + 4 + records * 80);
-        octets.extend_from_slice(&header.octets());
-        octets.extend_from_slice(name.wire());
-        octets.extend_from_slice(&qtype.to_be_bytes());
-        octets.extend_from_slice(&qclass.to_be_bytes());
-        Self { question_end: octets.len(), octets, ttl_at: None, rcode }
-    }
-
-    /// The rest of a record whose owner has been written.
-    fn record(&mut self, rtype: u16, class: u16, ttl_secs: u32, rdata: &[u8]) {
-        self.octets.extend_from_slice(&rtype.to_be_bytes());
-        self.octets.extend_from_slice(&class.to_be_bytes());
-        self.ttl_at = Some(self.octets.len());
-        self.octets.extend_from_slice(&ttl_secs.to_be_bytes());
-        let len = u16::try_from(rdata.len()).expect("made-up records are short");
-        self.octets.extend_from_slice(&len.to_be_bytes());
-        self.octets.extend_from_slice(rdata);
-    }
-
-    fn finish(self, lifetime_secs: Option<u32>) -> Answer {
-        let Self { octets, question_end, ttl_at, rcode } = self;
-        let ttl_at = ttl_at.and_then(|it| u16::try_from(it).ok());
-        Answer::made(octets, question_end, ttl_at.as_slice(), rcode, lifetime_secs)
-            .expect("made-up messages are short")
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample::Sample;
+    use super::super::{Query, sample::Sample};
     use super::*;
 
     const NAME: &[u8] = b"\x03www\x07example\x00";
@@ -667,15 +553,6 @@ mod tests {
     }
 
     #[test]
-    fn any_gets_one_record() {
-        let packet = packet(rtype::ANY);
-        let answer = Answer::any(&Query::parse(&packet).unwrap(), 3_600);
-        let records: Vec<_> = answer.records().map(|it| (it.rtype, it.ttl, it.rdata)).collect();
-        assert_eq!(records, [(rtype::HINFO, 3_600, &b"\x07RFC8482\x00"[..])]);
-        assert_eq!((answer.rcode(), answer.lifetime_secs()), (Rcode::NOERROR, Some(3_600)));
-    }
-
-    #[test]
     fn failures_say_why() {
         let name = Name::parse("www.example").unwrap();
         let ede = Ede { code: Ede::NETWORK_ERROR, text: "nobody is there" };
@@ -683,7 +560,7 @@ mod tests {
         assert_eq!(edes(&answer), [(23, "nobody is there")]);
         assert_eq!((answer.rcode(), answer.lifetime_secs()), (Rcode::SERVFAIL, None));
         let packet = packet(rtype::A);
-        let plain = Answer::empty(&Query::parse(&packet).unwrap(), Rcode::SERVFAIL);
+        let plain = Made::Empty(Rcode::SERVFAIL).answer(&Query::parse(&packet).unwrap());
         assert_eq!(answer.message(), plain.message());
     }
 
@@ -707,82 +584,5 @@ mod tests {
         check(60..=86_400, [60, 900], 60);
         check(0..=100, [30, 100], 30);
         check(0..=10, [10, 10], 10);
-    }
-
-    #[test]
-    fn made_up_addresses_are_records() {
-        let check = |text: &str, rtype: u16| {
-            let packet = packet(rtype);
-            let query = Query::parse(&packet).unwrap();
-            let address = text.parse().unwrap();
-            let answer = Answer::address(&query, address, 10);
-            assert_eq!(answer.addresses().collect::<Vec<_>>(), [address]);
-            let record = answer.records().next().unwrap();
-            assert_eq!((record.rtype, record.ttl), (rtype, 10));
-            assert_eq!(answer.name_at(record.owner).unwrap(), query.name);
-            assert_eq!((answer.lifetime_secs(), answer.authentic()), (Some(10), false));
-            read_back(&answer, &query);
-        };
-        check("192.0.2.7", rtype::A);
-        check("2001:db8::7", rtype::AAAA);
-    }
-
-    /// What we make up must be what we would take from an upstream.
-    fn read_back(answer: &Answer, query: &Query<'_>) {
-        let Query { name, qtype, qclass, .. } = query;
-        let again = Answer::from_reply(answer.message(), 0, name, *qtype, *qclass).unwrap();
-        assert_eq!(again.message(), answer.message());
-        assert_eq!(again.octets, answer.octets);
-        assert_eq!(again.lifetime_secs(), answer.lifetime_secs());
-    }
-
-    #[test]
-    fn made_up_negative_answers_carry_a_soa() {
-        let check = |owner: &[u8], rcode: Rcode, owner_len: usize| {
-            let packet = packet(rtype::TXT);
-            let query = Query::parse(&packet).unwrap();
-            let answer = Answer::negative(&query, rcode, owner, 10);
-            assert_eq!((answer.rcode(), answer.lifetime_secs()), (rcode, Some(10)));
-            assert_eq!(answer.records().count(), 0);
-            let soa = Entry::read(answer.message(), answer.head().len()).unwrap();
-            assert_eq!((soa.rtype, soa.ttl), (rtype::SOA, 10));
-            assert_eq!(soa.soa_minimum(answer.message()), Some(10));
-            assert_eq!(answer.name_at(soa.owner).unwrap().wire(), owner);
-            assert_eq!(answer.name_at(soa.rdata.start).unwrap().text(), "squint.invalid");
-            assert_eq!(soa.rdata.start - soa.owner, owner_len + 10);
-            if owner_len < 6 {
-                read_back(&answer, &query);
-            }
-        };
-        check(NAME, Rcode::NXDOMAIN, 2);
-        check(b"\x07example\x00", Rcode::NXDOMAIN, 2);
-        check(b"\x07example\x00", Rcode::NOERROR, 2);
-        check(b"\x00", Rcode::NXDOMAIN, 1);
-        // No suffix of the qname: written out.
-        check(b"\x05other\x00", Rcode::NXDOMAIN, 7);
-        check(b"\x04mple\x00", Rcode::NXDOMAIN, 6);
-    }
-
-    #[test]
-    fn a_suffix_starts_at_a_label() {
-        // In `\x04.\x01b\x00` on the wire, `\x01b\x00` stands inside and at the end of other labels.
-        let packet = Sample::new(7, 0, b"\x03a\x01b\x00", rtype::A, class::IN).octets();
-        let query = Query::parse(&packet).unwrap();
-        let answer = Answer::negative(&query, Rcode::NXDOMAIN, b"\x01b\x00", 10);
-        let soa = Entry::read(answer.message(), answer.head().len()).unwrap();
-        assert_eq!(answer.name_at(soa.owner).unwrap().text(), "b");
-    }
-
-    #[test]
-    fn empty_answers_say_nothing_but_their_rcode() {
-        let packet = packet(rtype::A);
-        let query = Query::parse(&packet).unwrap();
-        let answer = Answer::empty(&query, Rcode::SERVFAIL);
-        assert_eq!(
-            (answer.rcode(), answer.lifetime_secs(), edes(&answer)),
-            (Rcode::SERVFAIL, None, vec![])
-        );
-        assert_eq!((answer.size(), answer.records().count()), (packet.len(), 0));
-        read_back(&answer, &query);
     }
 }

@@ -1,7 +1,8 @@
 //! Wire words: queries parsed in place, answers kept in wire form, replies written into the caller's buffer.
 //!
 //! A packet from a client becomes a [`Query`] or is [`Rejected`]; an [`Outgoing`] asks an upstream, whose reply becomes an
-//! [`Answer`]; a [`Reply`] joins answer and query again. Nothing on the way from packet to cached reply allocates.
+//! [`Answer`]; a [`Reply`] joins answer and query again. What Squint makes up is [`Made`]. Nothing on the way from packet to cached or
+//! made reply allocates.
 
 mod answer;
 mod chain;
@@ -13,6 +14,7 @@ mod ede;
 mod facts;
 mod freshness;
 mod intake;
+mod made;
 mod names;
 mod opt;
 mod outgoing;
@@ -32,6 +34,7 @@ pub use ede::Ede;
 pub use facts::{ANSWERS_MAX, Facts, Told};
 pub use freshness::{freshness_secs, grow_old};
 pub use intake::RECORDS_MAX;
+pub use made::Made;
 pub use opt::{UDP_SIZE_MAX, UDP_SIZE_MIN, has_opt, is_for_subnet};
 pub use outgoing::Outgoing;
 pub use query::{Edns, Query, Rejected, udp_limit};

@@ -56,10 +56,7 @@ impl Reply<'_> {
         if !(query.ad || query.dnssec_ok()) || self.ttl_secs_override.is_some() {
             flags &= !flag::AD;
         }
-        flags |= if query.rd { flag::RD } else { 0 } | if query.cd { flag::CD } else { 0 };
-        if query.edns.is_none() && answer.rcode().high() != 0 {
-            flags = flags & !flag::RCODE | Rcode::SERVFAIL.low();
-        }
+        flags = self::flags(flags, answer.rcode(), query);
         match kept {
             None => {
                 flags |= flag::TC;
@@ -122,6 +119,16 @@ impl Reply<'_> {
             *octets = self.ttl_secs_override.unwrap_or(left).to_be_bytes();
         }
     }
+}
+
+/// The flags of a message as a client gets them: RD and CD as asked, and no more of an rcode than it can read.
+#[inline]
+pub(super) fn flags(mut flags: u16, rcode: Rcode, query: &Query<'_>) -> u16 {
+    flags |= if query.rd { flag::RD } else { 0 } | if query.cd { flag::CD } else { 0 };
+    if query.edns.is_none() && rcode.high() != 0 {
+        flags = flags & !flag::RCODE | Rcode::SERVFAIL.low();
+    }
+    flags
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What clients are told that ask how this server is reached encrypted (RFC 9462): SVCB records as RFC 9461 has them for DNS.
 
 use crate::{
-    dns::{Answer, Query, Rcode, class, rtype},
+    dns::{Answer, Made, Query, Rcode, class, rtype},
     name::Name,
 };
 use std::net::IpAddr;
@@ -81,7 +81,7 @@ impl Designated {
 pub(super) fn answer(query: &Query<'_>, ways: &[Designated], suffix: &[u8]) -> Answer {
     let is_asked = query.qtype == rtype::SVCB && query.name.wire() == QNAME;
     let told = if is_asked && !ways.is_empty() { told(query, ways) } else { None };
-    told.unwrap_or_else(|| Answer::negative(query, Rcode::NOERROR, suffix, TTL_SECS))
+    told.unwrap_or_else(|| Made::Negative(Rcode::NOERROR, suffix, TTL_SECS).answer(query))
 }
 
 fn told(query: &Query<'_>, ways: &[Designated]) -> Option<Answer> {

@@ -7,7 +7,7 @@ use super::{
     special::{Kind, TTL_SECS},
 };
 use crate::{
-    dns::{Answer, Outgoing, Query, Rcode, class, rtype},
+    dns::{Answer, Made, Outgoing, Query, Rcode, class, rtype},
     name::Name,
     upstream::{Ask, ForwardError, Forwarded, Upstreams},
 };
@@ -310,12 +310,12 @@ impl Proxy {
                 .await
             {
                 Fetched::Entry(entry) => entry.answer.clone(),
-                Fetched::Slow | Fetched::Failed(_) => Answer::empty(&asked, Rcode::SERVFAIL),
+                Fetched::Slow | Fetched::Failed(_) => Made::Empty(Rcode::SERVFAIL).answer(&asked),
             },
         };
         match rest.rcode() {
             Rcode::NOERROR | Rcode::NXDOMAIN => Answer::renamed(query, &target, &rest),
-            failure => Some(Answer::empty(query, failure)),
+            failure => Some(Made::Empty(failure).answer(query)),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     cache::{Entry, Tick},
-    dns::{Answer, Client, Ede, Facts, Query, Rcode, Reply},
+    dns::{Answer, Client, Ede, Facts, Made, Query, Rcode, Reply},
     event::Record,
     policy::Policy,
     upstream::ForwardError,
@@ -115,11 +115,7 @@ impl<'a> Exit<'a> {
 
     /// Sends REFUSED and says why.
     pub(super) fn refused(&self, ede: Ede<'_>, out: &mut Vec<u8>) {
-        let answer = Answer::empty(self.received.query, Rcode::REFUSED);
-        let now = self.received.tick;
-        let manner =
-            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
-        self.send(&answer, "", &manner, out);
+        self.make(Made::Empty(Rcode::REFUSED), ede, self.received.tick, out);
     }
 
     /// Sends an answer from the cache, past its lifetime or not.
@@ -134,16 +130,13 @@ impl<'a> Exit<'a> {
 
     /// Sends SERVFAIL and says why.
     pub(super) fn failed(&self, ede: Ede<'_>, now: Tick, out: &mut Vec<u8>) {
-        let answer = Answer::empty(self.received.query, Rcode::SERVFAIL);
-        let manner =
-            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
-        self.send(&answer, "", &manner, out);
+        self.make(Made::Empty(Rcode::SERVFAIL), ede, now, out);
     }
 
     /// Sends what the verdict makes up in place of an answer; `false` when the verdict is to stay silent.
     pub(super) fn made(&self, now: Tick, out: &mut Vec<u8>) -> bool {
         self.proxy.metrics.here().changed.bump();
-        let Some(answer) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query)
+        let Some(made) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query)
         else {
             out.clear();
             self.record(Rcode::NOERROR, Facts::default, now, false);
@@ -154,11 +147,14 @@ impl<'a> Exit<'a> {
         } else {
             Ede::BLOCKED
         };
-        let ede = Ede { code, text: self.verdict.why() };
-        let manner =
-            Manner { now, age_secs: 0, ttl_secs_override: None, ede: Some(ede), cached: false };
-        self.send(&answer, "", &manner, out);
+        self.make(made, Ede { code, text: self.verdict.why() }, now, out);
         true
+    }
+
+    fn make(&self, made: Made<'_>, ede: Ede<'_>, now: Tick, out: &mut Vec<u8>) {
+        let Received { query, client, .. } = self.received;
+        made.write(query, Some(ede), client.way(query), out);
+        self.record(made.rcode(), || made.facts(), now, false);
     }
 
     fn send(&self, answer: &Answer, upstream: &str, manner: &Manner<'_>, out: &mut Vec<u8>) {

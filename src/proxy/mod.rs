@@ -19,7 +19,7 @@ mod vouched;
 
 use crate::{
     cache::{Answers, Entry, Key, Slot, Tick, Verdicts},
-    dns::{Answer, Client, Ede, Query, Rcode, rtype},
+    dns::{Answer, Client, Ede, Made, Query, Rcode, rtype},
     event::Recorder,
     metrics::Metrics,
     name::{Class, Host, Name},
@@ -393,7 +393,7 @@ impl Proxy {
             return Begun::Answered;
         }
         if query.qtype == rtype::ANY {
-            let entry = made_here(&key, Answer::any(query, ANY_TTL_SECS), now);
+            let entry = made_here(&key, Made::Any(ANY_TTL_SECS).answer(query), now);
             self.mark(&entry, &policy, id, &judged);
             exit.fetched(&entry, now, out);
             self.answers.insert(entry);

@@ -6,7 +6,7 @@ use super::{
     suffixes::Suffixes,
 };
 use crate::{
-    dns::{Answer, Outgoing, Query, Rcode, class, rtype},
+    dns::{Answer, Made, Outgoing, Query, Rcode, class, rtype},
     name,
 };
 use arc_swap::ArcSwap;
@@ -154,27 +154,27 @@ impl Special {
     /// The answer to a query for a special-use name, whose special suffix has `suffix_len` octets in wire form.
     pub(super) async fn answer(&self, query: &Query<'_>, kind: Kind, suffix_len: u8) -> Answer {
         if query.qclass != class::IN {
-            return Answer::empty(query, Rcode::REFUSED);
+            return Made::Empty(Rcode::REFUSED).answer(query);
         }
         let wire = query.name.wire();
         let owner = &wire[wire.len().saturating_sub(usize::from(suffix_len))..];
         match kind {
             Kind::Designated => designated::answer(query, &self.designated.load(), owner),
-            Kind::Nxdomain => Answer::negative(query, Rcode::NXDOMAIN, owner, TTL_SECS),
+            Kind::Nxdomain => Made::Negative(Rcode::NXDOMAIN, owner, TTL_SECS).answer(query),
             // What exists of these is answered where addresses are made.
             Kind::Reverse64 | Kind::Ipv4Only => {
                 let exists = query.name.wire().len() == usize::from(suffix_len);
                 let rcode = if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN };
-                Answer::negative(query, rcode, owner, TTL_SECS)
+                Made::Negative(rcode, owner, TTL_SECS).answer(query)
             }
             // Such a name does not leave, whatever happens here.
             Kind::Zone => match self.zone_answer(query).await {
                 // Every name under `localhost` exists; hickory's wildcards forget that for types they do not hold.
                 Some(answer) if answer.rcode() == Rcode::NXDOMAIN && is_localhost(query) => {
-                    Answer::negative(query, Rcode::NOERROR, owner, TTL_SECS)
+                    Made::Negative(Rcode::NOERROR, owner, TTL_SECS).answer(query)
                 }
                 Some(answer) => answer,
-                None => Answer::empty(query, Rcode::SERVFAIL),
+                None => Made::Empty(Rcode::SERVFAIL).answer(query),
             },
         }
     }

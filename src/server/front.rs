@@ -12,7 +12,7 @@ use super::{
     udp::RESPONSE_LEN_USUAL,
 };
 use crate::{
-    dns::{Answer, Client, Ede, Query, Rcode, Rejected, Reply, Transport},
+    dns::{Client, Ede, Made, Query, Rcode, Rejected, Transport},
     metrics::Metrics,
     proxy::{Asks, BUSY, Begun, Fetched, Now, Proxy},
     upstream::Ask,
@@ -560,16 +560,7 @@ fn write(
     client: &Client,
     out: &mut Vec<u8>,
 ) {
-    let answer = Answer::empty(query, rcode);
-    Reply {
-        answer: &answer,
-        query,
-        age_secs: 0,
-        ttl_secs_override: None,
-        ede,
-        way: client.way(query),
-    }
-    .write(out);
+    Made::Empty(rcode).write(query, ede, client.way(query), out);
 }
 
 /// Sets TC in a response.

@@ -1,6 +1,6 @@
 //! What must hold for any octets taken as a client's packet.
 
-use squint::dns::{Answer, Query, Rcode, Rejected, Reply, Way};
+use squint::dns::{Answer, Made, Query, Rcode, Rejected, Reply, Way};
 
 /// Any octets as a client's packet: a whole header with QR=0 gets exactly one well-formed response, the rest none.
 pub(crate) fn check(packet: &[u8]) {
@@ -10,7 +10,7 @@ pub(crate) fn check(packet: &[u8]) {
         Ok(query) => {
             assert!(!silent && packet[2] & 0x7a == 0 && packet[4..10] == [0, 1, 0, 0, 0, 0]);
             assert_eq!(query.sent.to_ascii_lowercase(), query.name.wire());
-            let answer = &Answer::negative(&query, Rcode::NXDOMAIN, query.name.wire(), 10);
+            let answer = &Made::Negative(Rcode::NXDOMAIN, query.name.wire(), 10).answer(&query);
             Reply {
                 answer,
                 query: &query,
