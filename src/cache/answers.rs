@@ -11,7 +11,7 @@ use super::{
     Entry, Key, Tick,
     name_errors::{self, NameErrors},
     near::Near,
-    table::Table,
+    table::{Step, Table},
 };
 use foldhash::fast::RandomState;
 use std::{
@@ -99,7 +99,14 @@ impl Answers {
         let key = Key::of(&entry);
         let hash = key.hash(&self.keyed);
         self.name_errors.learn(self.hash_of_name(&key), key.qtype(), &entry.answer);
-        self.shard(hash).insert(hash, entry);
+        loop {
+            // The lock is held for a step, and what leaves is freed behind it.
+            let step = self.shard(hash).insert(hash, &entry);
+            match step {
+                Step::Done(left) => return drop(left),
+                Step::Again(left) => drop(left),
+            }
+        }
     }
 
     /// How many answers are held.

@@ -6,6 +6,7 @@ mod key;
 mod known;
 mod name_errors;
 mod near;
+mod segment;
 mod table;
 mod tick;
 mod verdicts;

@@ -1,10 +1,15 @@
-//! `Table`: the entries of one shard, by linear probing, and which of them to give up.
+//! `Table`: the entries of one shard, in segments, and which of them to give up.
+//!
+//! What is done at a time is small, whatever the size of the table: the lock around it is held for one step.
 
-use super::{Entry, Key, Tick};
+use super::{Entry, Key, Tick, segment::Segment};
 use std::sync::Arc;
 
-/// Slots to begin with.
-const SLOTS_MIN: usize = 16;
+/// Octets of entries for which there is a segment: some hundred of the usual size.
+const SEGMENT_OCTETS: usize = 24 << 10;
+
+/// Slots looked at in one step for something to give up.
+const LOOKS_MAX: usize = 8;
 
 /// How many entries that were asked for lately, or are kept, are spared before one is given up all the same.
 const SPARED_MAX: usize = 64;
@@ -13,31 +18,39 @@ const SPARED_MAX: usize = 64;
 /// once, however many, pass through the rest (as through the small queue of S3-FIFO, Yang et al., SOSP 2023).
 const KEPT_TENTHS: usize = 9;
 
-/// Eight octets and half a hash for each slot; the entries hold their keys.
+/// Segments, as many as there is room for, and a clock's hand that goes through them.
 pub(super) struct Table {
-    /// The upper half of each entry's hash, which tells its home, so that no other entry is looked at; 0 where the slot is free.
-    marks: Vec<u32>,
-    entries: Vec<Option<Arc<Entry>>>,
+    segments: Box<[Segment]>,
     len: usize,
     weight: usize,
     weight_max: usize,
     /// Weight of the entries that are kept.
     kept: usize,
-    /// Where the next look for something to give up begins.
+    /// The segment that was looked at last for something to give up.
     hand: usize,
+    /// Entries spared since one was given up.
+    spared: usize,
+}
+
+/// How far an insertion has come.
+pub(super) enum Step {
+    /// To its end; with what was held under the same key.
+    Done(Option<Arc<Entry>>),
+    /// There is no room yet; with what was given up for it.
+    Again(Option<Arc<Entry>>),
 }
 
 impl Table {
     /// An empty table whose entries weigh `weight_max` octets at most.
     pub(super) fn new(weight_max: usize) -> Self {
         Self {
-            marks: vec![0; SLOTS_MIN],
-            entries: vec![None; SLOTS_MIN],
+            segments: (0..=weight_max / SEGMENT_OCTETS).map(|_| Segment::default()).collect(),
             len: 0,
             weight: 0,
             weight_max,
             kept: 0,
             hand: 0,
+            spared: 0,
         }
     }
 
@@ -46,93 +59,62 @@ impl Table {
     }
 
     pub(super) fn get(&self, key: &Key<'_>, hash: u64) -> Option<&Arc<Entry>> {
-        self.entries[self.find(key, hash).ok()?].as_ref()
+        let segment = &self.segments[self.segment(hash)];
+        segment.entry(segment.find(key, hash)?)
     }
 
-    /// Remembers an entry, whose key has this hash, in place of the one under the same key; others give way where there is no room.
-    /// One that is larger than all the room there is is not remembered.
-    pub(super) fn insert(&mut self, hash: u64, entry: Arc<Entry>) {
+    /// Goes a step towards remembering an entry, whose key has this hash, in place of the one under the same key; others give way where
+    /// there is no room. One that is larger than all the room there is is not remembered.
+    ///
+    /// What leaves is handed back, for it may be large: it is freed where nobody waits for it.
+    pub(super) fn insert(&mut self, hash: u64, entry: &Arc<Entry>) -> Step {
         let weight = entry.weight();
-        if let Ok(at) = self.find(&Key::of(&entry), hash) {
-            if self.entries[at].as_ref().is_some_and(|it| it.was_liked() || it.is_kept()) {
-                entry.keep();
-            }
-            self.remove(at);
-        }
+        let at = self.segment(hash);
+        let old = self.segments[at].find(&Key::of(entry), hash);
+        let held = old.and_then(|slot| self.segments[at].entry(slot));
         if weight > self.weight_max {
-            return;
+            return Step::Done(old.and_then(|slot| self.remove(at, slot)));
         }
-        while self.weight + weight > self.weight_max {
-            self.give_up_one(entry.stored());
+        if self.weight - held.map_or(0, |it| it.weight()) + weight > self.weight_max {
+            return Step::Again(self.give_up(entry.stored()));
         }
-        // At three quarters full, an entry is found by its third mark, and what is not there by its ninth.
-        if (self.len + 1) * 4 > self.marks.len() * 3 {
-            self.grow();
+        if held.is_some_and(|it| it.was_liked() || it.is_kept()) {
+            entry.keep();
         }
+        let left = old.and_then(|slot| self.remove(at, slot));
         self.weight += weight;
         self.len += 1;
         if entry.is_kept() {
             self.kept += weight;
         }
-        self.put(mark(hash), entry);
+        self.segments[at].put(hash, Arc::clone(entry));
+        Step::Done(left)
     }
 
-    /// Where the entry is, or the free slot where it would be.
-    fn find(&self, key: &Key<'_>, hash: u64) -> Result<usize, usize> {
-        let mark = mark(hash);
-        let mut at = self.home(mark);
-        loop {
-            match self.marks[at] {
-                0 => return Err(at),
-                it if it == mark && self.entries[at].as_ref().is_some_and(|it| key.matches(it)) => {
-                    return Ok(at);
-                }
-                _ => at = self.after(at),
-            }
-        }
+    /// The lowest bits of a hash choose the shard, the upper half the place in a segment; the rest is for this.
+    const fn segment(&self, hash: u64) -> usize {
+        (((hash as u32 as u64) * self.segments.len() as u64) >> 32) as usize
     }
 
-    fn put(&mut self, mark: u32, entry: Arc<Entry>) {
-        let mut at = self.home(mark);
-        while self.marks[at] != 0 {
-            at = self.after(at);
-        }
-        self.marks[at] = mark;
-        self.entries[at] = Some(entry);
-    }
-
-    /// Takes an entry out and closes the gap, so that every entry stays reachable from its home.
-    fn remove(&mut self, mut gap: usize) {
-        let Some(entry) = self.entries[gap].take() else { return };
+    fn remove(&mut self, segment: usize, slot: usize) -> Option<Arc<Entry>> {
+        let entry = self.segments[segment].take(slot)?;
         entry.leave();
         self.weight -= entry.weight();
         self.len -= 1;
         if entry.is_kept() {
             self.kept -= entry.weight();
         }
-        let mut at = gap;
-        loop {
-            at = self.after(at);
-            if self.marks[at] == 0 {
-                break;
-            }
-            let home = self.home(self.marks[at]);
-            // It may move back to the gap unless its home lies behind that.
-            if self.distance(home, at) >= self.distance(gap, at) {
-                self.entries[gap] = self.entries[at].take();
-                self.marks[gap] = self.marks[at];
-                gap = at;
-            }
-        }
-        self.marks[gap] = 0;
+        Some(entry)
     }
 
-    /// Gives up the next entry that was not asked for since the last time round, and is not kept.
-    fn give_up_one(&mut self, now: Tick) {
-        let mut spared = 0;
-        loop {
-            self.hand = self.after(self.hand);
-            let Some(entry) = &self.entries[self.hand] else { continue };
+    /// Gives up the next entry that was not asked for since the last time round, and is not kept; `None` where it is not among the
+    /// next few.
+    fn give_up(&mut self, now: Tick) -> Option<Arc<Entry>> {
+        for _ in 0..LOOKS_MAX {
+            self.hand = (self.hand + 1) % self.segments.len();
+            let segment = &mut self.segments[self.hand];
+            let slot = segment.next_look();
+            let Some(entry) = segment.entry(slot) else { continue };
             let is_kept = entry.is_kept();
             let is_spared = if entry.was_liked() {
                 if !is_kept {
@@ -143,47 +125,19 @@ impl Table {
             } else {
                 is_kept && self.kept <= self.weight_max / 10 * KEPT_TENTHS && entry.is_fresh(now)
             };
-            if is_spared && spared < SPARED_MAX {
-                spared += 1;
+            if is_spared && self.spared < SPARED_MAX {
+                self.spared += 1;
                 continue;
             }
-            return self.remove(self.hand);
+            self.spared = 0;
+            return self.remove(self.hand, slot);
         }
+        None
     }
-
-    fn grow(&mut self) {
-        let slots = self.marks.len() * 3 / 2;
-        let marks = std::mem::replace(&mut self.marks, vec![0; slots]);
-        let entries = std::mem::replace(&mut self.entries, vec![None; slots]);
-        self.hand = 0;
-        for (mark, entry) in marks.into_iter().zip(entries) {
-            if let Some(entry) = entry {
-                self.put(mark, entry);
-            }
-        }
-    }
-
-    fn home(&self, mark: u32) -> usize {
-        ((u64::from(mark) * self.marks.len() as u64) >> 32) as usize
-    }
-
-    const fn after(&self, at: usize) -> usize {
-        if at + 1 == self.marks.len() { 0 } else { at + 1 }
-    }
-
-    /// Steps forward from one slot to another.
-    const fn distance(&self, from: usize, to: usize) -> usize {
-        if to >= from { to - from } else { to + self.marks.len() - from }
-    }
-}
-
-/// The upper half of a hash, for the lower bits chose the shard; never 0.
-const fn mark(hash: u64) -> u32 {
-    (hash >> 32) as u32 | 1
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{
         cache::Tick,
@@ -196,7 +150,7 @@ mod tests {
 
     const KEYED: FixedState = FixedState::with_seed(7);
 
-    fn entry(name: &str) -> Arc<Entry> {
+    pub(in crate::cache) fn entry(name: &str) -> Arc<Entry> {
         entry_at(name, Tick::after(Duration::ZERO))
     }
 
@@ -209,7 +163,8 @@ mod tests {
     }
 
     fn put(table: &mut Table, entry: Arc<Entry>) {
-        table.insert(Key::of(&entry).hash(&KEYED), entry);
+        let hash = Key::of(&entry).hash(&KEYED);
+        while let Step::Again(_) = table.insert(hash, &entry) {}
     }
 
     fn holds(table: &Table, name: &str) -> bool {
@@ -307,6 +262,45 @@ mod tests {
         assert_eq!((table.len(), table.weight), (0, 0));
     }
 
+    #[test]
+    fn a_step_is_small_in_a_large_table() {
+        const NAMES: usize = 30_000;
+        let mut table = table(NAMES / 2);
+        for number in 0..NAMES {
+            let entry = entry(&format!("n{number:05}"));
+            let hash = Key::of(&entry).hash(&KEYED);
+            loop {
+                let before: Vec<_> = table.segments.iter().map(Segment::slots).collect();
+                let (hand, len) = (table.hand, table.len());
+                let step = table.insert(hash, &entry);
+                let grown =
+                    table.segments.iter().zip(before).filter(|(it, before)| it.slots() != *before);
+                assert!(grown.count() <= 1, "the entries of one segment move at most");
+                assert!(table.len().abs_diff(len) <= 1, "one comes or one goes");
+                let segments = table.segments.len();
+                assert!((table.hand + segments - hand) % segments <= LOOKS_MAX);
+                if matches!(step, Step::Done(_)) {
+                    break;
+                }
+            }
+        }
+        let most = table.segments.iter().map(Segment::slots).max();
+        assert!(table.len() > NAMES / 3 && most < Some(400), "{most:?} of {}", table.len());
+    }
+
+    #[test]
+    fn who_needs_more_room_than_one_leaves_takes_more_steps() {
+        let mut table = table(100);
+        (0..100).for_each(|it| put(&mut table, entry(&format!("n{it:02}"))));
+        let large = entry(&["l"; 120].join("."));
+        let hash = Key::of(&large).hash(&KEYED);
+        let mut left = 0;
+        while let Step::Again(one) = table.insert(hash, &large) {
+            left += usize::from(one.is_some());
+        }
+        assert_eq!((left, table.len()), (3, 98));
+    }
+
     proptest! {
         #[test]
         fn a_table_is_a_set(steps in proptest::collection::vec((any::<bool>(), 0_u8..60), 0..200)) {
@@ -320,12 +314,15 @@ mod tests {
                 } else {
                     let parsed = Name::parse(&name).unwrap();
                     let key = Key::new(0, &parsed, 1, 1, false, false);
-                    if let Ok(at) = table.find(&key, key.hash(&KEYED)) {
-                        table.remove(at);
+                    let hash = key.hash(&KEYED);
+                    let segment = table.segment(hash);
+                    if let Some(slot) = table.segments[segment].find(&key, hash) {
+                        prop_assert!(table.remove(segment, slot).is_some());
                     }
                     model.remove(&number);
                 }
                 prop_assert_eq!(table.len(), model.len());
+                prop_assert_eq!(table.weight, model.len() * entry("n00").weight());
             }
             for number in 0..60 {
                 prop_assert_eq!(holds(&table, &format!("n{number:02}")), model.contains(&number));
