@@ -4,7 +4,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use squint::{
     dns::{Client, Facts, Rcode, Told, Transport},
-    event::{Config, Formatter, Now, Record, start},
+    event::{Config, Formatter, Now, Record, Threads, start},
     name::Name,
     verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
 };
@@ -80,7 +80,8 @@ fn lines(criterion: &mut Criterion) {
 fn recording(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     let config = Config { files_max: 1, ..Config::new(dir.path().to_owned()) };
-    let (recorder, writer) = start(config, 1, Box::new(|_| None)).unwrap();
+    let threads = Threads { workers: 0, others: 1 };
+    let (recorder, writer) = start(config, threads, Box::new(|_| None)).unwrap();
     let record = record(Verdict::PASS, &Now::read());
     criterion.bench_function("event/record", |bencher| {
         bencher.iter(|| recorder.record(black_box(record.clone())));

@@ -31,7 +31,8 @@ fn a_million_cached_queries_allocate_nothing() {
     check(&runtime, Recorder::off());
     let dir = tempfile::tempdir().unwrap();
     let history = event::Config::new(dir.path().to_owned());
-    let (recorder, writer) = event::start(history, 1, Box::new(|_| None)).unwrap();
+    let threads = event::Threads { workers: 1, others: 1 };
+    let (recorder, writer) = event::start(history, threads, Box::new(|_| None)).unwrap();
     check(&runtime, recorder.clone());
     assert!(writer.stop());
     assert!(recorder.counts().written > 0);

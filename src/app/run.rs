@@ -170,29 +170,29 @@ impl Running {
         let router = Router::new(Arc::clone(&exchange), &forwarding.plan)?;
         let asked = Arc::clone(&router);
         let names = Names::start(move |name| asked.upstreams(name), HOSTS.into());
-        let workers = thread::available_parallelism().map_or(1, usize::from);
-        let (recorder, writer) = event::start(
-            history(config, dir),
-            2 * workers,
-            Box::new(move |address| names.of(address)),
-        )
-        .context("cannot start the writer of events")?;
+        let access = Arc::new(Access::new(&config.server.allow));
+        access.set_rate(config.server.rate());
+        access.set_proxies(&config.server.proxy_protocol);
+        let certificate = config.tls.source().map(|it| Certificate::load(&it)).transpose()?;
+        let fronts = fronts(config, &access, certificate.clone(), Arc::clone(&metrics));
+        let threads = event::Threads {
+            workers: fronts.udp_workers(),
+            others: runtime.metrics().num_workers(),
+        };
+        let (recorder, writer) =
+            event::start(history(config, dir), threads, Box::new(move |address| names.of(address)))
+                .context("cannot start the writer of events")?;
         let (keeper, seen) = remembering(config, dir)?;
         let started = clock::monotonic();
         let proxy = Proxy::new(Parts {
             policy,
             router: Arc::clone(&router),
             recorder: recorder.clone(),
-            metrics: Arc::clone(&metrics),
+            metrics,
             cache_octets_max: config.cache.size_mb << 20,
             seen,
             clock: (started, clock::unix()),
         });
-        let access = Arc::new(Access::new(&config.server.allow));
-        access.set_rate(config.server.rate());
-        access.set_proxies(&config.server.proxy_protocol);
-        let certificate = config.tls.source().map(|it| Certificate::load(&it)).transpose()?;
-        let fronts = fronts(config, &access, certificate.clone(), metrics);
         let server = server::start(&fronts, Arc::clone(&proxy), runtime.handle())?;
         system.set_own(server.addresses());
         let listening = (server.addresses().to_vec(), server.encrypted().to_vec());

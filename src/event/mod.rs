@@ -24,7 +24,7 @@ pub use clock::Now;
 pub use formatter::Formatter;
 pub use node::node_name;
 pub use record::Record;
-pub use recorder::{Counts, RECORDS_MAX, Recorder};
+pub use recorder::{Counts, RECORDS_MAX, Recorder, Threads, work_as};
 pub use writer::{ClientName, PENDING_BYTES_MAX, Writer, start};
 
 use std::path::PathBuf;

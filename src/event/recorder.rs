@@ -2,17 +2,29 @@
 
 use super::Record;
 use crossbeam_queue::ArrayQueue;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 /// How many records wait for the writer at most, in all rings (some 17 MB). The writer looks every 20 ms, and sooner when
 /// they are many.
 pub const RECORDS_MAX: usize = 32_768;
 
-/// How many rings there are at most, whatever the number of workers.
-const RINGS_MAX: usize = 64;
+/// How many rings there are at most, whatever the number of threads.
+const RINGS_MAX: usize = 1024;
+
+/// The threads that record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads {
+    /// Those that said by [`work_as`] who they are, and have a ring each.
+    pub workers: usize,
+    /// All others, which have a ring each while they are no more than this, and then share.
+    pub others: usize,
+}
 
 /// The writer's entrance, cheap to clone and to share.
 #[derive(Debug, Clone)]
@@ -38,10 +50,11 @@ impl Counts {
     }
 }
 
-/// One ring for each worker, so that workers do not write to each other's cache lines.
+/// One ring for each worker, so that workers do not write to each other's cache lines, and then those of the other threads.
 #[derive(Debug)]
 pub(super) struct Rings {
     pub(super) rings: Box<[ArrayQueue<Record>]>,
+    workers: usize,
     pub(super) written: AtomicU64,
     pub(super) unwritten: AtomicU64,
     overflowed: AtomicU64,
@@ -78,12 +91,15 @@ impl Recorder {
 }
 
 impl Rings {
-    /// One ring for each worker, which share `records_max` evenly.
-    pub(super) fn new(workers: usize, records_max: usize) -> Self {
-        let count = workers.clamp(1, RINGS_MAX);
+    /// Rings that share `records_max` evenly.
+    pub(super) fn new(threads: Threads, records_max: usize) -> Self {
+        let others = threads.others.clamp(1, RINGS_MAX / 2);
+        let workers = threads.workers.min(RINGS_MAX - others);
+        let count = workers + others;
         let rings = (0..count).map(|_| ArrayQueue::new((records_max / count).max(1)));
         Self {
             rings: rings.collect(),
+            workers,
             written: AtomicU64::new(0),
             unwritten: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
@@ -101,7 +117,7 @@ impl Rings {
     /// A record goes to the thread's own ring, and where that is full to the next one that is not.
     fn push(&self, mut record: Record) {
         let count = self.rings.len();
-        let own = thread_number() % count;
+        let own = self.own();
         for at in 0..count {
             match self.rings[(own + at) % count].push(record) {
                 Ok(()) => return,
@@ -110,15 +126,40 @@ impl Rings {
         }
         self.overflowed.fetch_add(1, Relaxed);
     }
+
+    fn own(&self) -> usize {
+        match thread() {
+            Thread::Worker(number) if number < self.workers => number,
+            Thread::Worker(number) | Thread::Other(number) => {
+                self.workers + number % (self.rings.len() - self.workers)
+            }
+        }
+    }
 }
 
-/// Threads are numbered in the order of their first record, so that each has a ring of its own while there are enough.
-fn thread_number() -> usize {
+#[derive(Debug, Clone, Copy)]
+enum Thread {
+    Worker(usize),
+    Other(usize),
+}
+
+thread_local! {
+    static THREAD: Cell<Option<Thread>> = const { Cell::new(None) };
+}
+
+/// Says that the thread that calls is the worker of this number, counted from 0: the one that writes to its ring.
+pub fn work_as(number: usize) {
+    THREAD.set(Some(Thread::Worker(number)));
+}
+
+/// Who calls. Threads that did not say are numbered in the order of their first record.
+fn thread() -> Thread {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = NEXT.fetch_add(1, Relaxed);
-    }
-    NUMBER.with(|it| *it)
+    THREAD.get().unwrap_or_else(|| {
+        let other = Thread::Other(NEXT.fetch_add(1, Relaxed));
+        THREAD.set(Some(other));
+        other
+    })
 }
 
 #[cfg(test)]
@@ -137,7 +178,7 @@ mod tests {
 
     #[test]
     fn full_rings_drop_and_count() {
-        let rings = Arc::new(Rings::new(2, 4));
+        let rings = Arc::new(Rings::new(Threads { workers: 1, others: 1 }, 4));
         let recorder = Recorder::new(Arc::clone(&rings));
         for _ in 0..7 {
             recorder.record(record("www.example"));
@@ -147,18 +188,35 @@ mod tests {
     }
 
     #[test]
-    fn threads_share_a_recorder() {
-        let rings = Arc::new(Rings::new(3, 3_000));
-        let recorder = Recorder::new(Arc::clone(&rings));
+    fn each_worker_has_a_ring_whoever_comes_first() {
+        let rings = Rings::new(Threads { workers: 3, others: 2 }, 5_000);
+        let record_as = |worker: Option<usize>, records| {
+            worker.into_iter().for_each(work_as);
+            (0..records).for_each(|_| rings.push(record("www.example")));
+        };
         thread::scope(|scope| {
-            for _ in 0..4 {
-                let recorder = recorder.clone();
-                scope.spawn(move || {
-                    (0..100).for_each(|_| recorder.record(record("www.example")));
-                });
+            for _ in 0..5 {
+                scope.spawn(|| record_as(None, 10));
+            }
+            for (worker, records) in [(2, 300), (0, 100), (1, 200)] {
+                scope.spawn(move || record_as(Some(worker), records));
             }
         });
-        assert_eq!(rings.rings.iter().map(ArrayQueue::len).sum::<usize>(), 400);
-        assert_eq!(recorder.counts().lost(), 0);
+        let held: Vec<usize> = rings.rings.iter().map(ArrayQueue::len).collect();
+        assert_eq!((&held[..3], held[3] + held[4]), (&[100, 200, 300][..], 50));
+    }
+
+    #[test]
+    fn rings_are_bounded_in_number_and_in_all() {
+        let check = |workers, others, count: usize| {
+            let rings = Rings::new(Threads { workers, others }, RECORDS_MAX);
+            let room: usize = rings.rings.iter().map(ArrayQueue::capacity).sum();
+            assert_eq!(rings.rings.len(), count, "{workers} and {others}");
+            assert!(room <= RECORDS_MAX && room > RECORDS_MAX - count);
+        };
+        check(4, 2, 6);
+        check(0, 0, 1);
+        check(1_000_000, 100, RINGS_MAX);
+        check(100, 1_000_000, 100 + RINGS_MAX / 2);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     formatter,
     merge::{Merge, Row},
     node_name,
-    recorder::Rings,
+    recorder::{Rings, Threads},
 };
 use std::{
     fmt, io, mem,
@@ -61,17 +61,17 @@ struct Running {
     done: mpsc::Receiver<()>,
 }
 
-/// Starts the writer with one ring for each of `workers`. When history is disabled, nothing is started and the recorder
+/// Starts the writer with a ring for each of these threads. When history is disabled, nothing is started and the recorder
 /// forgets everything. A disk that refuses is no error here: it is reported and tried again.
 pub fn start(
     config: Config,
-    workers: usize,
+    threads: Threads,
     client_name: ClientName,
 ) -> io::Result<(Recorder, Writer)> {
     if !config.enabled {
         return Ok((Recorder::off(), Writer { thread: None }));
     }
-    let rings = Arc::new(Rings::new(workers, RECORDS_MAX));
+    let rings = Arc::new(Rings::new(threads, RECORDS_MAX));
     let stopping = Arc::new(AtomicBool::new(false));
     let (done_tx, done) = mpsc::channel();
     let mut drain = Drain::new(Arc::clone(&rings), config, client_name, rand::random());
@@ -313,7 +313,7 @@ pub(super) mod tests {
     }
 
     fn drain(dir: &Path, records_max: usize) -> (Recorder, Drain) {
-        let rings = Arc::new(Rings::new(1, records_max));
+        let rings = Arc::new(Rings::new(Threads { workers: 0, others: 1 }, records_max));
         let drain = Drain::new(Arc::clone(&rings), Config::new(dir.to_owned()), nobody(), 1);
         (Recorder::new(rings), drain)
     }
@@ -452,7 +452,8 @@ pub(super) mod tests {
     fn a_stop_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let config = Config::new(dir.path().to_owned());
-        let (recorder, writer) = start(config, 2, nobody()).unwrap();
+        let (recorder, writer) =
+            start(config, Threads { workers: 1, others: 1 }, nobody()).unwrap();
         for _ in 0..5_000 {
             recorder.record(record("www.example"));
         }
@@ -465,7 +466,8 @@ pub(super) mod tests {
     fn nothing_is_written_when_history_is_disabled() {
         let dir = tempfile::tempdir().unwrap();
         let config = Config { enabled: false, ..Config::new(dir.path().to_owned()) };
-        let (recorder, writer) = start(config, 2, nobody()).unwrap();
+        let (recorder, writer) =
+            start(config, Threads { workers: 1, others: 1 }, nobody()).unwrap();
         recorder.record(record("www.example"));
         assert!(!recorder.is_on() && writer.stop());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

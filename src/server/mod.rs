@@ -105,6 +105,20 @@ pub struct Config {
     pub metrics: Arc<Metrics>,
 }
 
+impl Config {
+    /// How many UDP threads there are, each with a socket of its own.
+    pub fn udp_workers(&self) -> usize {
+        self.listen.len() * self.workers_each()
+    }
+
+    fn workers_each(&self) -> usize {
+        match self.workers {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            it => it,
+        }
+    }
+}
+
 /// A running server. Dropping it without [`Server::stop`] leaves it running until the process ends.
 #[derive(Debug)]
 pub struct Server {
@@ -139,16 +153,12 @@ fn start_with(
     responder: Responder,
     runtime: &Handle,
 ) -> Result<Server, StartError> {
-    let workers = match config.workers {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        it => it,
-    };
     #[cfg(unix)]
     limit::raise_open_files();
     let encrypted = Encrypted::bind(config)?;
     let bound = match &config.listen[..] {
         [] if !encrypted.addresses().is_empty() => Vec::new(),
-        listen => bind::bind(listen, workers)?,
+        listen => bind::bind(listen, config.workers_each())?,
     };
     let front = Arc::new(Front::new(
         responder,
@@ -183,6 +193,7 @@ fn start_with(
         for socket in listener.udp {
             server.sockets.push(Arc::clone(&socket));
             let worker = Worker {
+                number: server.threads.len(),
                 front: Arc::clone(&front),
                 socket,
                 deferred: deferred.clone(),
@@ -304,7 +315,7 @@ impl Server {
     }
 
     fn spawn(&mut self, worker: Worker) -> std::io::Result<()> {
-        let name = format!("udp-{}", self.threads.len());
+        let name = format!("udp-{}", worker.number);
         self.threads.push(thread::Builder::new().name(name).spawn(move || worker.run())?);
         Ok(())
     }

@@ -9,7 +9,10 @@ use super::{
     front::{Front, Open, Outcome, Received, Then},
     quota::Permit,
 };
-use crate::dns::{Client, Transport};
+use crate::{
+    dns::{Client, Transport},
+    event,
+};
 use std::{
     io,
     net::{IpAddr, Shutdown, SocketAddr, UdpSocket},
@@ -111,6 +114,8 @@ pub(super) struct Deferred {
 /// What a worker needs.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
+    /// Among all workers of this server, from 0.
+    pub(super) number: usize,
     pub(super) front: Arc<Front>,
     pub(super) socket: Arc<Socket>,
     /// What the queries of a turn are handed over by, all at once: one wakes the asynchronous side as well as many.
@@ -121,6 +126,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Serves until told to stop, and then until the socket is empty.
     pub(super) fn run(self) {
+        event::work_as(self.number);
         // What `Front` does is guarded query by query; this guards the loop around it. A worker that ended would leave its share
         // of the clients without answers, for the kernel goes on handing its socket their queries.
         while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
