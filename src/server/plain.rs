@@ -90,20 +90,32 @@ pub(super) fn prepare(_: &UdpSocket, _: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends responses up to the first for which there is no room; their `source` is never known here.
+/// Sends responses up to the first for which there is no room, and does not wait until there is; their `source` is never known here.
 pub(super) fn send_all<'r>(
     socket: &UdpSocket,
     responses: impl Iterator<Item = &'r Response>,
 ) -> Sent {
     let mut sent = Sent::default();
     for it in responses {
-        match socket.send_to(&it.octets, it.peer) {
+        match send_now(socket, &it.octets, it.peer) {
             Ok(_) => sent.taken += 1,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(_) => sent.failed += 1,
         }
     }
     sent
+}
+
+/// The socket itself waits, for the worker that receives from it.
+#[cfg(unix)]
+fn send_now(socket: &UdpSocket, octets: &[u8], peer: SocketAddr) -> io::Result<usize> {
+    socket2::SockRef::from(socket).send_to_with_flags(octets, &peer.into(), libc::MSG_DONTWAIT)
+}
+
+/// Windows knows no such flag, and takes a datagram at once.
+#[cfg(not(unix))]
+fn send_now(socket: &UdpSocket, octets: &[u8], peer: SocketAddr) -> io::Result<usize> {
+    socket.send_to(octets, peer)
 }
 
 /// Nothing keeps datagrams away here: the worker reads until there is none.
