@@ -149,41 +149,41 @@ def blocked(bench):
     for server in servers:
         if server.name in found:
             found[server.name]["mb"] = server.resident_mb()
-    squint = found["squint"]["mb"]
     ready = next(it.ready_secs for it in servers if it.name == "squint")
-    bench.row("a list of a million names, 20 % of queries blocked", ratio(1.35), found,
-              note=f"Squint resident {squint:.0f} MB (goal 40), serving {ready:.2f} s after its start")
+
+    def goal(found):
+        times, megabytes = found["squint"]["cpu"] / found["echo"]["cpu"], found["squint"]["mb"]
+        return "≤ 1.35 × echo, ≤ 40 MB resident", f"{times:.2f} ×, {megabytes:.0f} MB", times <= 1.35 and megabytes <= 40
+    bench.row("a list of a million names, 20 % of queries blocked", goal, found,
+              note=f"serving {ready:.2f} s after its start")
 
 
 def recorded(bench):
     plain = bench.start("squint", label="squint, not recording")
     server = bench.start("squint", history=True)
     clients = ["--clients", "100000"]
-    total = 1
     for it in (plain, server):
-        for _ in range(2):
-            got = bench.blast(it, "--once", "--window", "50", *clients)
-            total += got["answered"] if it is server else 0
+        warm(bench, it, *clients)
     found = {plain.name: [], "squint": []}
     for _ in range(bench.args.rounds):
         for it in (plain, server):
-            got = bench.blast(it, *clients)
-            found[it.name].append(got)
-            total += got["answered"] + got["lost"] if it is server else 0
+            found[it.name].append(bench.blast(it, *clients))
     found = {name: median(runs) for name, runs in found.items()}
     folder = bench.folder / f"squint-{server.ports['dns']}"
     server.stop()
+    # What came in, as the server itself counts it: the generator takes what comes late for lost.
+    asked = int(re.findall(r"queries_udp +(\d+)", pathlib.Path(server.log.name).read_text())[-1])
     lines = re.compile(rb'"count":(\d+)\}')
     events = 0
     for file in folder.glob("events.jsonl*"):
         with open(file, "rb") as text:
             events += sum(int(lines.search(it).group(1)) for it in text)
         file.unlink()
-    lost = int(total - events)
+    lost = asked - events
 
     def goal(found):
         more = found["squint"]["cpu"] - found[plain.name]["cpu"]
-        return "≤ 2.5 µs more, none lost", f"{more:.2f} µs more, {max(lost, 0)} of {int(total)} lost", more <= 2.5 and lost <= 0
+        return "≤ 2.5 µs more, none lost", f"{more:.2f} µs more, {lost} of {asked} lost", more <= 2.5 and lost == 0
     bench.row("every query recorded, 100,000 client addresses", goal, found, floor=plain.name)
 
 
@@ -202,11 +202,13 @@ def reloaded(bench):
         for it in timers:
             it.join()
     highest = server.resident_mb("VmHWM")
+    # The longest of all, not the usual one.
+    found = {"squint": {**median(runs), "max": max(it["max"] for it in runs)}}
 
     def goal(found):
         got = found["squint"]["max"]
         return "≤ 5 ms", f"{got / 1000:.1f} ms", got <= 5000
-    bench.row("the longest answer while a list of a million names is read again", goal, {"squint": median(runs)}, unit="max",
+    bench.row("the longest answer while a list of a million names is read again", goal, found, unit="max",
               note=f"{before:.0f} MB before, {highest:.0f} MB at the most")
 
 
