@@ -8,7 +8,7 @@ use super::{
 };
 use crate::dns::{Client, Transport, freshness_secs};
 use data_encoding::{BASE64URL_NOPAD, HEXUPPER_PERMISSIVE};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::{Body, Bytes},
@@ -41,7 +41,7 @@ pub(super) struct Silence;
 
 /// What becomes of a query.
 pub(super) struct Answered {
-    pub(super) response: Result<Response<Full<Bytes>>, Silence>,
+    pub(super) response: Result<Response<Bytes>, Silence>,
     /// Nothing more of this client is to be served.
     pub(super) is_last: bool,
 }
@@ -86,10 +86,10 @@ async fn answer(front: &Arc<Front>, client: Client, packet: &[u8]) -> Answered {
     Answered { response, is_last: outcome == Outcome::Refused }
 }
 
-fn message(packet: Vec<u8>) -> Response<Full<Bytes>> {
+fn message(packet: Vec<u8>) -> Response<Bytes> {
     // RFC 8484 section 5.1: fresh for no longer than the record that goes first.
     let fresh = max_age(freshness_secs(&packet));
-    let mut response = Response::new(Full::new(Bytes::from(packet)));
+    let mut response = Response::new(Bytes::from(packet));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MESSAGE));
     headers.insert(CACHE_CONTROL, fresh);
@@ -153,9 +153,9 @@ impl Problem {
         }
     }
 
-    fn response(self) -> Response<Full<Bytes>> {
+    fn response(self) -> Response<Bytes> {
         let (status, text) = self.told();
-        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+        let mut response = Response::new(Bytes::from_static(text.as_bytes()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -313,6 +313,7 @@ fn is_message(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{super::rooms::LONG_QUERIES_MAX, *};
+    use http_body_util::Full;
     use proptest::prelude::*;
 
     fn request(method: Method, uri: &str, kind: &str, body: &[u8]) -> Request<Full<Bytes>> {

@@ -101,7 +101,6 @@ async fn serve(
         return stream.stop_stream(Code::H3_REQUEST_CANCELLED);
     };
     let (mut head, body) = response.into_parts();
-    let body = body.into_inner().unwrap_or_default();
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     let sent = timeout(STALL_TIMEOUT, async {
         stream.send_response(hyper::Response::from_parts(head, ())).await?;

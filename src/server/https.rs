@@ -5,6 +5,7 @@ use super::{
     clock,
     doh::{self, Silence},
     front::Front,
+    http2,
     rooms::QUERY_LEN_MAX,
     tcp::Seat,
 };
@@ -12,13 +13,14 @@ use crate::dns::Client;
 use http_body_util::Full;
 use hyper::{
     Request, Response,
-    body::{Bytes, Incoming},
+    body::{Body, Bytes, Incoming},
     header::{ALT_SVC, HeaderValue},
-    server::conn::{http1, http2},
+    server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
+    error::Error,
     pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
@@ -52,39 +54,36 @@ pub(super) async fn serve(
 ) {
     let activity = Activity::new(seat, clock::now());
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let service = {
-        let (front, activity) = (Arc::clone(front), Arc::clone(&activity));
-        let offer = http3.map(offer);
-        service_fn(move |query: Request<Incoming>| {
-            // Boxed, because hyper moves what a query becomes about before it stands where it stays.
-            Box::pin(respond(
-                Arc::clone(&front),
-                Arc::clone(&activity),
-                client,
-                query,
-                offer.clone(),
-            ))
-        })
+    let service = Service {
+        front: Arc::clone(front),
+        activity: Arc::clone(&activity),
+        client,
+        offer: http3.map(offer),
     };
-    let stream = TokioIo::new(stream);
     // Errors mean that the client has gone or does not speak HTTP; there is nobody left to tell.
     if is_http2 {
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
+        let mut builder = h2::server::Builder::new();
+        builder
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(HEADERS_LEN_MAX)
-            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_send_buf_size(OUTPUT_LEN_MAX)
-            .serve_connection(stream, service);
-        drive(pin!(connection), http2::Connection::graceful_shutdown, &activity, front).await;
+            .max_send_buffer_size(OUTPUT_LEN_MAX);
+        let connection =
+            http2::Connection::new(&builder, stream, move |query| service.respond(query));
+        drive(pin!(connection), |it| it.get_mut().graceful_shutdown(), &activity, front).await;
     } else {
+        let service = service_fn(move |query: Request<Incoming>| {
+            let response = service.respond(query);
+            // Boxed, because hyper moves what a query becomes about before it stands where it stays.
+            Box::pin(async { response.await.map(|it| it.map(Full::new)) })
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS_TIMEOUT)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEADERS_LEN_MAX as usize)
-            .serve_connection(stream, service);
+            .serve_connection(TokioIo::new(stream), service);
         drive(pin!(connection), http1::Connection::graceful_shutdown, &activity, front).await;
     }
     front.metrics.here().tcp_closed.bump();
@@ -95,25 +94,40 @@ fn offer(port: u16) -> HeaderValue {
     HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).expect("plain text")
 }
 
-async fn respond(
+/// What answers the queries of a connection.
+struct Service {
     front: Arc<Front>,
     activity: Arc<Activity>,
     client: Client,
-    query: Request<Incoming>,
+    /// That HTTP/3 is spoken too.
     offer: Option<HeaderValue>,
-) -> Result<Response<Full<Bytes>>, Silence> {
-    let _busy = Busy::new(&activity);
-    let answered = doh::respond(&front, client, query, QUERY_LEN_MAX).await;
-    if answered.is_last {
-        activity.end();
+}
+
+impl Service {
+    fn respond<B>(
+        &self,
+        query: Request<B>,
+    ) -> impl Future<Output = Result<Response<Bytes>, Silence>> + use<B>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+    {
+        let (front, activity) = (Arc::clone(&self.front), Arc::clone(&self.activity));
+        let (client, offer) = (self.client, self.offer.clone());
+        async move {
+            let _busy = Busy::new(&activity);
+            let answered = doh::respond(&front, client, query, QUERY_LEN_MAX).await;
+            if answered.is_last {
+                activity.end();
+            }
+            let mut response = answered.response?;
+            response.headers_mut().extend(offer.map(|it| (ALT_SVC, it)));
+            Ok(response)
+        }
     }
-    let mut response = answered.response?;
-    response.headers_mut().extend(offer.map(|it| (ALT_SVC, it)));
-    Ok(response)
 }
 
 /// Works until the connection ends, idles too long, or is told to end.
-async fn drive<C: Future<Output = hyper::Result<()>>>(
+async fn drive<C: Future>(
     mut connection: Pin<&mut C>,
     say_farewell: impl Fn(Pin<&mut C>),
     activity: &Activity,

@@ -28,6 +28,7 @@ mod frames;
 mod front;
 mod handshakes;
 mod holder;
+mod http2;
 mod http3;
 mod https;
 mod interfaces;
