@@ -1,7 +1,10 @@
-//! The resolvers that the host itself uses, as `resolv.conf` says, and systemd's own file where that names only a stub.
+//! The resolvers that the host itself uses, as `resolv.conf` says, and systemd's own file where that names only a stub; on Windows and
+//! macOS, where there need be no such file, as the system says.
 
 use super::{PORT_PLAIN, Url, url};
 use crate::name::Name;
+#[cfg(any(test, windows, target_vendor = "apple"))]
+use hickory_resolver::config::ResolverConfig;
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
@@ -81,7 +84,7 @@ impl System {
     /// host where `own` has the wildcard.
     pub fn read(paths: &Paths, own: &[SocketAddr]) -> Result<Self, SystemError> {
         let mut file = &paths.resolv_conf;
-        let mut conf = Conf::read(file)?;
+        let mut conf = Conf::of_host(file)?;
         let is_stub = |it: &SocketAddr| STUBS.iter().any(|stub| it.ip() == *stub);
         if conf.servers.iter().any(is_stub)
             && let Ok(behind) = Conf::read(&paths.systemd)
@@ -114,6 +117,40 @@ struct Conf {
 }
 
 impl Conf {
+    /// What stands in the file; where there is none, and the system keeps its settings elsewhere, what it has there.
+    fn of_host(file: &Path) -> Result<Self, SystemError> {
+        let read = Self::read(file);
+        #[cfg(any(windows, target_vendor = "apple"))]
+        if matches!(&read, Err(SystemError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound)
+            && let Ok((config, _)) = hickory_resolver::system_conf::read_system_conf()
+        {
+            return Ok(Self::of_settings(&config));
+        }
+        read
+    }
+
+    /// The same of settings that hickory has read. An address of one link alone needs to say of which, and these do not.
+    #[cfg(any(test, windows, target_vendor = "apple"))]
+    fn of_settings(config: &ResolverConfig) -> Self {
+        let mut conf = Self::default();
+        for it in config.name_servers() {
+            let is_of_link = matches!(it.ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+            let server = address(&it.ip.to_string()).filter(|it| !conf.servers.contains(it));
+            if conf.servers.len() < SERVERS_MAX && !is_of_link {
+                conf.servers.extend(server);
+            }
+        }
+        let search = config.domain().into_iter().chain(config.search());
+        let search = search.filter_map(|it| domain(&it.to_ascii()));
+        conf.search = search.fold(Vec::new(), |mut all, it| {
+            if all.len() < SEARCH_MAX && !all.contains(&it) {
+                all.push(it);
+            }
+            all
+        });
+        conf
+    }
+
     fn read(file: &Path) -> Result<Self, SystemError> {
         let read = fs::metadata(file).and_then(|it| {
             if it.len() > FILE_MAX {
@@ -223,6 +260,23 @@ mod tests {
         check("domain a.example b.example\nsearch b.example", &[], &["b.example"]);
         check("search b.example\ndomain a.example", &[], &["a.example"]);
         check("search . a..b corp.example", &[], &["corp.example"]);
+    }
+
+    #[test]
+    fn settings_of_a_system_without_a_file_are_read() {
+        use hickory_resolver::{config::NameServerConfig, proto::rr::Name};
+        let servers = ["192.0.2.1", "fe80::1", "2001:db8::1", "192.0.2.1", "0.0.0.0"];
+        let servers = servers.map(|it| NameServerConfig::udp_and_tcp(it.parse().unwrap()));
+        let [corp, lab] = ["Corp.Example.", "lab.example."].map(|it| Name::from_ascii(it).unwrap());
+        let check = |domain: Option<Name>, search: Vec<Name>, expected: &[&str]| {
+            let config = ResolverConfig::from_parts(domain, search, servers.to_vec());
+            let conf = Conf::of_settings(&config);
+            let got: Vec<_> = conf.servers.iter().map(ToString::to_string).collect();
+            assert_eq!(got, ["192.0.2.1:53", "[2001:db8::1]:53", "127.0.0.1:53"]);
+            assert_eq!(conf.search, expected);
+        };
+        check(Some(corp.clone()), vec![lab, corp], &["corp.example", "lab.example"]);
+        check(Some(Name::root()), Vec::new(), &[]);
     }
 
     fn owned(texts: &[&str]) -> Vec<String> {
