@@ -104,7 +104,7 @@ pub(super) async fn serve(
         Err(error) => return tracing::error!(%error, "cannot accept QUIC connections"),
     };
     let transport = setup.transport;
-    let acceptor = Acceptor { bound, transport, front, table };
+    let acceptor = Acceptor { bound, transport, front, table, stop: stop.clone() };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -131,6 +131,7 @@ struct Acceptor {
     transport: Transport,
     front: Arc<Front>,
     table: Arc<Table>,
+    stop: watch::Receiver<bool>,
 }
 
 impl Acceptor {
@@ -165,9 +166,9 @@ impl Acceptor {
             }
         };
         let (front, table) = (Arc::clone(&self.front), Arc::clone(&self.table));
-        let (bound, transport) = (self.bound, self.transport);
+        let (bound, transport, stop) = (self.bound, self.transport, self.stop.clone());
         connections.spawn(async move {
-            let Some(connection) = shake_hands(incoming, &front).await else { return };
+            let Some(connection) = shake_hands(incoming, &front, stop).await else { return };
             drop(handshake);
             // Only now it is sure that the address is the client's own, and no place is taken in anybody else's name.
             let counters = front.metrics.here();
@@ -190,11 +191,20 @@ impl Acceptor {
     }
 }
 
-async fn shake_hands(incoming: Incoming, front: &Front) -> Option<Connection> {
-    if let Ok(connecting) = incoming.accept()
-        && let Ok(Ok(connection)) = timeout(HANDSHAKE_TIMEOUT, connecting).await
-    {
-        return Some(connection);
+/// Shakes hands; `None` where that failed, took too long, or the server stops: nothing was asked yet.
+async fn shake_hands(
+    incoming: Incoming,
+    front: &Front,
+    mut stop: watch::Receiver<bool>,
+) -> Option<Connection> {
+    if let Ok(connecting) = incoming.accept() {
+        let done = tokio::select! {
+            done = timeout(HANDSHAKE_TIMEOUT, connecting) => done,
+            _ = stop.wait_for(|it| *it) => return None,
+        };
+        if let Ok(Ok(connection)) = done {
+            return Some(connection);
+        }
     }
     front.metrics.here().handshakes_failed.bump();
     None

@@ -259,10 +259,10 @@ fn junk_and_silence_stall_nobody() {
 #[test]
 fn handshakes_of_one_client_leave_room_for_others() {
     let rig = Rig::start(&["127.0.0.1:0"], 1);
-    rig.runtime.block_on(async {
+    let _unfinished = rig.runtime.block_on(async {
         // Half of the room for those who prove nothing, and then its share.
         let share = (UNPROVEN_MAX / 2 + PROVEN_PER_CLIENT_MAX) as usize;
-        let _unfinished = rig.leave_unfinished(share + 5, 2, true).await;
+        let unfinished = rig.leave_unfinished(share + 5, 2, true).await;
         assert_eq!(rig.metrics.totals().quic_turned_away, 5);
         for (transport, protocol) in [(Transport::Doq, &b"doq"[..]), (Transport::Doh3, b"h3")] {
             let Err(error) = rig.shake_hands_from(2, transport, protocol).await else {
@@ -273,8 +273,12 @@ fn handshakes_of_one_client_leave_room_for_others() {
         }
         let client = rig.quic().await.unwrap();
         assert_eq!(hear(&mut client.ask("now.example").await.1).await, (0, 0));
+        unfinished
     });
+    let stopping = Instant::now();
     assert_eq!(rig.finish().quic_turned_away, 7);
+    // Nor does anybody wait for them at the end.
+    assert!(stopping.elapsed() < Duration::from_secs(3));
 }
 
 #[test]
