@@ -103,32 +103,46 @@ impl Made<'_> {
         let header = Header { id: 0, flags, questions: 1, answers, authorities, additionals: 0 };
         out.extend_from_slice(&header.octets());
         out.extend_from_slice(sent);
-        out.extend_from_slice(&qtype.to_be_bytes());
-        out.extend_from_slice(&qclass.to_be_bytes());
-        let ttl_secs = self.ttl_secs()?;
-        match self {
-            Self::Negative(_, owner, _) => write_owner(owner, name.wire(), out),
-            _ => out.extend_from_slice(&names::QUESTION_POINTER),
-        }
-        let mut record = |rtype: u16, rdata: &[&[u8]]| {
-            out.extend_from_slice(&rtype.to_be_bytes());
-            out.extend_from_slice(&qclass.to_be_bytes());
-            let ttl_at = out.len();
-            out.extend_from_slice(&ttl_secs.to_be_bytes());
-            let len: usize = rdata.iter().map(|it| it.len()).sum();
-            let len = u16::try_from(len).expect("made-up records are short");
-            out.extend_from_slice(&len.to_be_bytes());
-            rdata.iter().for_each(|it| out.extend_from_slice(it));
-            Some(ttl_at)
-        };
+        let [[t0, t1], [c0, c1]] = [qtype.to_be_bytes(), qclass.to_be_bytes()];
+        out.extend_from_slice(&[t0, t1, c0, c1]);
         match self {
             Self::Empty(_) => None,
-            Self::Address(IpAddr::V4(it), _) => record(rtype::A, &[&it.octets()]),
-            Self::Address(IpAddr::V6(it), _) => record(rtype::AAAA, &[&it.octets()]),
-            Self::Negative(..) => record(rtype::SOA, &[SOA_HEAD, &ttl_secs.to_be_bytes()]),
-            Self::Any(_) => record(rtype::HINFO, &[b"\x07RFC8482\x00"]),
+            Self::Address(address, ttl_secs) => {
+                out.extend_from_slice(&names::QUESTION_POINTER);
+                match address {
+                    IpAddr::V4(it) => record(rtype::A, qclass, ttl_secs, &it.octets(), out),
+                    IpAddr::V6(it) => record(rtype::AAAA, qclass, ttl_secs, &it.octets(), out),
+                }
+            }
+            Self::Negative(_, owner, ttl_secs) => {
+                write_owner(owner, name.wire(), out);
+                let mut soa = [0; SOA_HEAD.len() + 4];
+                soa[..SOA_HEAD.len()].copy_from_slice(SOA_HEAD);
+                soa[SOA_HEAD.len()..].copy_from_slice(&ttl_secs.to_be_bytes());
+                record(rtype::SOA, qclass, ttl_secs, &soa, out)
+            }
+            Self::Any(ttl_secs) => {
+                out.extend_from_slice(&names::QUESTION_POINTER);
+                record(rtype::HINFO, qclass, ttl_secs, b"\x07RFC8482\x00", out)
+            }
         }
     }
+}
+
+/// The rest of a record whose owner has been written; tells where its TTL stands.
+fn record(rtype: u16, class: u16, ttl_secs: u32, rdata: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    /// Octets of type and class.
+    const BEFORE_TTL: usize = 4;
+    let len = u16::try_from(rdata.len()).expect("made-up records are short");
+    let mut head = [0; BEFORE_TTL + 4 + 2];
+    head[..2].copy_from_slice(&rtype.to_be_bytes());
+    head[2..BEFORE_TTL].copy_from_slice(&class.to_be_bytes());
+    head[BEFORE_TTL..BEFORE_TTL + 4].copy_from_slice(&ttl_secs.to_be_bytes());
+    head[BEFORE_TTL + 4..].copy_from_slice(&len.to_be_bytes());
+    let ttl_at = out.len() + BEFORE_TTL;
+    out.extend_from_slice(&head);
+    out.extend_from_slice(rdata);
+    Some(ttl_at)
 }
 
 /// MNAME, RNAME, SERIAL, REFRESH, RETRY, EXPIRE: under `invalid`, which nobody can own (RFC 6761 section 6.4).
