@@ -1,11 +1,6 @@
 //! `Known`: a bit for each name about which something is remembered, so that a look-up for one of the others ends here.
 
-use crate::name::Name;
-use foldhash::fast::RandomState;
-use std::{
-    hash::BuildHasher as _,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How many bits there are: 32 KB, and five for each name that the verdict store has room for.
 const BITS: u32 = 1 << 18;
@@ -17,20 +12,16 @@ const SET_MAX: u32 = BITS / 2;
 pub(super) struct Known {
     bits: Box<[AtomicU64]>,
     set: AtomicU32,
-    keyed: RandomState,
 }
 
 impl Known {
     pub(super) fn new() -> Self {
-        Self {
-            bits: (0..BITS / 64).map(|_| AtomicU64::new(0)).collect(),
-            set: AtomicU32::new(0),
-            keyed: RandomState::default(),
-        }
+        Self { bits: (0..BITS / 64).map(|_| AtomicU64::new(0)).collect(), set: AtomicU32::new(0) }
     }
 
-    pub(super) fn put(&self, name: &Name) {
-        let (word, bit) = self.place(name);
+    /// Puts in the name of this hash.
+    pub(super) fn put(&self, hash: u64) {
+        let (word, bit) = self.place(hash);
         if word.fetch_or(bit, Relaxed) & bit == 0 && self.set.fetch_add(1, Relaxed) >= SET_MAX {
             self.set.store(1, Relaxed);
             self.bits.iter().for_each(|it| it.store(0, Relaxed));
@@ -38,13 +29,13 @@ impl Known {
         }
     }
 
-    pub(super) fn has(&self, name: &Name) -> bool {
-        let (word, bit) = self.place(name);
+    pub(super) fn has(&self, hash: u64) -> bool {
+        let (word, bit) = self.place(hash);
         word.load(Relaxed) & bit != 0
     }
 
-    fn place(&self, name: &Name) -> (&AtomicU64, u64) {
-        let at = self.keyed.hash_one(name.wire()) as u32 % BITS;
+    const fn place(&self, hash: u64) -> (&AtomicU64, u64) {
+        let at = hash as u32 % BITS;
         (&self.bits[at as usize / 64], 1 << (at % 64))
     }
 }
@@ -52,17 +43,19 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use foldhash::quality::FixedState;
+    use std::hash::BuildHasher as _;
 
-    fn name(number: u32) -> Name {
-        Name::parse(&format!("n{number}.example")).unwrap()
+    fn name(number: u32) -> u64 {
+        FixedState::with_seed(7).hash_one(number)
     }
 
     #[test]
     fn names_put_in_are_there_and_few_others() {
         let known = Known::new();
-        (0..10_000).for_each(|it| known.put(&name(it)));
-        assert!((0..10_000).all(|it| known.has(&name(it))));
-        let others = (10_000..20_000).filter(|it| known.has(&name(*it))).count();
+        (0..10_000).for_each(|it| known.put(name(it)));
+        assert!((0..10_000).all(|it| known.has(name(it))));
+        let others = (10_000..20_000).filter(|it| known.has(name(*it))).count();
         assert!(others < 1_000, "{others} of 10,000");
     }
 
@@ -70,12 +63,12 @@ mod tests {
     fn a_full_set_begins_anew_with_the_last() {
         let known = Known::new();
         let last = (0..).find(|&it| {
-            known.put(&name(it));
+            known.put(name(it));
             it > 0 && known.set.load(Relaxed) == 1
         });
         let last = last.unwrap();
-        assert!(last > SET_MAX && known.has(&name(last)));
-        let others = (0..10_000).filter(|it| known.has(&name(*it))).count();
+        assert!(last > SET_MAX && known.has(name(last)));
+        let others = (0..10_000).filter(|it| known.has(name(*it))).count();
         assert!(others <= 10, "{others} of 10,000");
     }
 }

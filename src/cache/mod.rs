@@ -4,6 +4,7 @@ mod answers;
 mod entry;
 mod key;
 mod known;
+mod lately;
 mod name_errors;
 mod near;
 mod segment;

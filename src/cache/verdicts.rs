@@ -1,10 +1,18 @@
 //! The verdict store: findings per name, verdicts per name and policy. Names without findings live in the answer cache's
 //! slots alone, so this stays small.
 
-use super::known::Known;
+use super::{known::Known, lately::Lately};
 use crate::{name::Name, verdict::Verdict};
+use foldhash::quality::RandomState;
 use moka::sync::Cache;
-use std::sync::Arc;
+use std::{
+    cell::RefCell,
+    hash::BuildHasher as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// Octets that verdicts take at most, and findings as well.
 const OCTETS_MAX: u64 = 12 << 20;
@@ -15,8 +23,15 @@ const ENTRY_OVERHEAD: usize = 400;
 /// A name in wire form, after its policy id where the entry has one.
 type Key = Box<[u8]>;
 
+thread_local! {
+    static LATELY: RefCell<Lately> = const { RefCell::new(Lately::new()) };
+}
+
 /// Verdicts and findings of names about which something was found. `F` is what policy calls findings.
 pub struct Verdicts<F> {
+    /// Sets this store apart from others in the process.
+    number: u64,
+    keyed: RandomState,
     /// Names that have any. Most names have none, and are looked for three times before they are asked for.
     known: Known,
     findings: Cache<Key, (u32, Arc<F>), foldhash::fast::RandomState>,
@@ -28,10 +43,13 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
     ///
     /// `octets` tells what findings take on the heap.
     pub fn new(octets: fn(&F) -> usize) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let weight = |key: usize, value: usize| {
             u32::try_from(key + value + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
         };
         Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            keyed: RandomState::default(),
             known: Known::new(),
             findings: Cache::builder()
                 .max_capacity(OCTETS_MAX)
@@ -56,24 +74,38 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
         generation: u32,
         now: u64,
     ) -> Option<Arc<Verdict>> {
-        if !self.known.has(name) {
+        let hash = self.hash(name);
+        if !self.known.has(hash) {
             return None;
         }
-        let mut key = [0; 257];
-        let (held, verdict) = self.verdicts.get(verdict_key(&mut key, name, policy))?;
-        (held == generation && now < verdict.valid_until).then_some(verdict)
+        let lately = hash ^ u64::from(policy);
+        let is_valid = |it: &Arc<Verdict>| now < it.valid_until;
+        LATELY.with_borrow_mut(|near| {
+            if let Some(verdict) =
+                near.get(self.number, lately, generation).filter(|it| is_valid(it))
+            {
+                return Some(Arc::clone(verdict));
+            }
+            let mut key = [0; 257];
+            let (held, verdict) = self.verdicts.get(verdict_key(&mut key, name, policy))?;
+            if held != generation || !is_valid(&verdict) {
+                return None;
+            }
+            near.keep(self.number, lately, generation, &verdict);
+            Some(verdict)
+        })
     }
 
     /// Remembers a verdict.
     pub fn insert_verdict(&self, name: &Name, policy: u16, generation: u32, verdict: Arc<Verdict>) {
         let mut key = [0; 257];
-        self.known.put(name);
+        self.known.put(self.hash(name));
         self.verdicts.insert(Box::from(verdict_key(&mut key, name, policy)), (generation, verdict));
     }
 
     /// The findings about a name, if they were made under this generation of knowledge.
     pub fn findings(&self, name: &Name, knowledge: u32) -> Option<Arc<F>> {
-        if !self.known.has(name) {
+        if !self.known.has(self.hash(name)) {
             return None;
         }
         let (held, findings) = self.findings.get(name.wire())?;
@@ -82,8 +114,12 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
 
     /// Remembers findings.
     pub fn insert_findings(&self, name: &Name, knowledge: u32, findings: Arc<F>) {
-        self.known.put(name);
+        self.known.put(self.hash(name));
         self.findings.insert(Box::from(name.wire()), (knowledge, findings));
+    }
+
+    fn hash(&self, name: &Name) -> u64 {
+        self.keyed.hash_one(name.wire())
     }
 }
 
