@@ -1,12 +1,12 @@
 //! Answers a number of queries from the cache, without sockets: for counting the instructions that one takes.
 //!
 //! `scripts/instructions` runs it under callgrind with two numbers; the difference divided by theirs is what a query costs.
-//! `cargo run --release --example cached -- 1000000`.
+//! `cargo run --release --example cached -- 1000000`, and with `blocked` behind it for names that a list blocks.
 
 mod rig;
 
 use anyhow::Context as _;
-use rig::{packet, proxy};
+use rig::{NAMES, blocked_packet, packet, proxy};
 use squint::{
     dns::{Client, Query, Transport},
     event::Recorder,
@@ -14,15 +14,15 @@ use squint::{
 };
 use std::{net::Ipv4Addr, time::Instant};
 
-const NAMES: usize = 1000;
-
 #[expect(clippy::disallowed_methods, reason = "takes the place of a front")]
 fn received() -> Instant {
     Instant::now()
 }
 
 fn main() -> anyhow::Result<()> {
-    let queries: usize = std::env::args().nth(1).context("usage: cached QUERIES")?.parse()?;
+    let mut args = std::env::args().skip(1);
+    let queries: usize = args.next().context("usage: cached QUERIES [blocked]")?.parse()?;
+    let is_blocked = args.next().is_some_and(|it| it == "blocked");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
     let proxy = proxy(received(), Recorder::off())?;
@@ -33,7 +33,8 @@ fn main() -> anyhow::Result<()> {
         keepalive: 0,
     };
     let mut out = Vec::with_capacity(4096);
-    let packets: Vec<Vec<u8>> = (0..NAMES).map(packet).collect::<Result<_, _>>()?;
+    let kind = if is_blocked { blocked_packet } else { packet };
+    let packets: Vec<Vec<u8>> = (0..NAMES).map(kind).collect::<Result<_, _>>()?;
     for packet in &packets {
         let query = Query::parse(packet).ok().context("no query")?;
         anyhow::ensure!(runtime.block_on(proxy.respond(&query, &client, received(), &mut out)));
@@ -45,7 +46,7 @@ fn main() -> anyhow::Result<()> {
         let read = Query::parse(packet);
         let Ok(query) = &read else { anyhow::bail!("no query") };
         let done = proxy.respond_now(query, &client, now, &mut out);
-        anyhow::ensure!(done == Now::Answered && out.len() > packet.len(), "not from the cache");
+        anyhow::ensure!(done == Now::Answered && out.len() > packet.len(), "not at once");
     }
     Ok(())
 }

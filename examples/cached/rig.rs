@@ -1,12 +1,16 @@
-//! A proxy whose upstream gives every name an address, and the queries for it.
+//! A proxy whose upstream gives every name an address but for those on a list, and the queries for it.
 
 use squint::{
     app, config,
     event::Recorder,
+    list::{Index, Kind, List},
     metrics::Metrics,
     name::Name,
+    platform::Allow,
+    policy::{OwnRules, Policy, Rules},
     proxy::{Parts, Plan, Proxy, Router},
     upstream::Exchange,
+    verdict::{Action, Mode},
 };
 use std::{
     net::{Ipv4Addr, UdpSocket},
@@ -16,7 +20,10 @@ use std::{
     time::Instant,
 };
 
-/// A proxy with the default policy, whose upstream is a thread that gives every name an address.
+/// Names of either kind.
+pub(crate) const NAMES: usize = 1000;
+
+/// A proxy with the default policy and a list, whose upstream is a thread that gives every name an address.
 pub(crate) fn proxy(now: Instant, recorder: Recorder) -> anyhow::Result<Arc<Proxy>> {
     let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let servers = vec![format!("udp://{}", upstream.local_addr()?).parse()?];
@@ -29,22 +36,53 @@ pub(crate) fn proxy(now: Instant, recorder: Recorder) -> anyhow::Result<Arc<Prox
         }
     });
     let config = config::parse("", Path::new("config.toml"))?;
+    let metrics = Arc::new(Metrics::new());
     let policy = app::offline_with(&config, Vec::new())?.policy;
+    let policy = Policy { rules: Arc::new(rules(&metrics)?), ..policy };
     let plan = Plan { servers, ..Plan::default() };
     Ok(Proxy::new(Parts {
         policy: Arc::new(policy),
         router: Router::new(Exchange::start()?, &plan)?,
         recorder,
-        metrics: Arc::new(Metrics::new()),
+        metrics,
         cache_octets_max: 16 << 20,
         seen: None,
         clock: (now, 1_800_000_000),
     }))
 }
 
+/// Rules with a list of names to block.
+fn rules(metrics: &Metrics) -> anyhow::Result<Rules> {
+    let list = List {
+        name: "ads".to_owned(),
+        kind: Kind::Block,
+        action: Action::Sinkhole,
+        mode: Mode::Enforce,
+    };
+    let names: String = (0..NAMES).map(|it| blocked(it) + "\n").collect();
+    let (index, _) = Index::build(&[list], |_| Ok(names.as_bytes()))?;
+    Ok(Rules::new(index, OwnRules::default(), Allow::default(), metrics))
+}
+
+fn blocked(number: usize) -> String {
+    format!("ads-{number}.some-site.example")
+}
+
 /// A query for an A record with RD.
 pub(crate) fn packet(number: usize) -> anyhow::Result<Vec<u8>> {
-    let name = Name::parse(&format!("host-{number}.some-site.example"))?;
+    query(&format!("host-{number}.some-site.example"))
+}
+
+/// The same for a name on the list, which says that it reads Extended DNS Errors.
+pub(crate) fn blocked_packet(number: usize) -> anyhow::Result<Vec<u8>> {
+    let mut packet = query(&blocked(number))?;
+    packet[11] = 1;
+    packet.extend_from_slice(b"\0\0\x29\x04\xd0\0\0\0\0\0\0");
+    Ok(packet)
+}
+
+fn query(name: &str) -> anyhow::Result<Vec<u8>> {
+    let name = Name::parse(name)?;
     Ok([b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0", name.wire(), b"\0\x01\0\x01"].concat())
 }
 
