@@ -9,8 +9,8 @@ use super::{
     ENTRIES_MAX, Index, JunkReason, LINES_MAX, LISTS_MAX, List, Report,
     distinct::Distinct,
     line::{self, Item},
-    lines,
-    table::{Full, Table},
+    lines, list_of,
+    table::{Filling, Full},
 };
 use crate::{name, verdict::Mode};
 
@@ -56,15 +56,8 @@ pub(super) fn build<R: io::Read>(
         // The estimate is seldom off by 2 %, and the table bears more.
         let distinct = (count.distinct.estimate() * 102 / 100).min(count.entries);
         let shared = count.entries - distinct * 96 / 100;
-        let table = Table::new(distinct, shared);
-        let index = Index {
-            lists: lists.to_vec(),
-            starts: Vec::with_capacity(lists.len()),
-            table,
-            hashing,
-            labels_max: count.labels_max,
-        };
-        if let Some(built) = fill(index, &mut open)? {
+        let filling = Filling::new(distinct, shared);
+        if let Some(built) = fill(lists, filling, hashing, &mut open)? {
             return Ok(built);
         }
     }
@@ -93,7 +86,6 @@ impl Hashing {
 struct Count {
     entries: usize,
     distinct: Distinct,
-    labels_max: usize,
 }
 
 fn count<R: io::Read>(
@@ -101,7 +93,7 @@ fn count<R: io::Read>(
     hashing: &Hashing,
     open: &mut impl FnMut(usize) -> io::Result<R>,
 ) -> Result<Count, BuildError> {
-    let mut count = Count { entries: 0, distinct: Distinct::new(), labels_max: 0 };
+    let mut count = Count { entries: 0, distinct: Distinct::new() };
     for (at, list) in lists.iter().enumerate() {
         let read = each_item(
             list,
@@ -110,7 +102,6 @@ fn count<R: io::Read>(
                 if let Item::Entry(wire) = item {
                     count.entries += 1;
                     count.distinct.add(hashing.hash(wire));
-                    count.labels_max = count.labels_max.max(name::labels(wire).count());
                 }
                 if count.entries > ENTRIES_MAX { Err(Stop::TooMany) } else { Ok(()) }
             },
@@ -122,17 +113,19 @@ fn count<R: io::Read>(
 
 /// Fills the index; `None` when it turns out too small.
 fn fill<R: io::Read>(
-    mut index: Index,
+    lists: &[List],
+    mut filling: Filling,
+    hashing: Hashing,
     open: &mut impl FnMut(usize) -> io::Result<R>,
 ) -> Result<Option<(Index, Vec<Report>)>, BuildError> {
-    let Index { lists, starts, table, hashing, labels_max } = &mut index;
+    let (mut starts, mut labels_max) = (Vec::with_capacity(lists.len()), 0);
     let mut reports = Vec::with_capacity(lists.len());
     let mut waiting = Vec::with_capacity(AT_ONCE);
     let mut lines_before = 0_u32;
     for (at, list) in lists.iter().enumerate() {
         let mut report = Report::default();
-        let insert_all = |waiting: &mut Vec<_>, table: &mut Table, report: &mut Report| {
-            let inserted = table.insert_all(waiting, lines_before + 1, |it| report.count(it));
+        let insert_all = |waiting: &mut Vec<_>, filling: &mut Filling, report: &mut Report| {
+            let inserted = filling.insert_all(waiting, lines_before + 1, |it| report.count(it));
             waiting.clear();
             inserted.map_err(|Full| Stop::Full)
         };
@@ -151,15 +144,16 @@ fn fill<R: io::Read>(
                 Item::Entry(wire) => {
                     let holder = lines_before.checked_add(line).filter(|&it| it <= LINES_MAX);
                     waiting.push((hashing.hash(wire), holder.ok_or(Stop::TooMany)?));
-                    *labels_max = (*labels_max).max(name::labels(wire).count());
+                    labels_max = labels_max.max(name::labels(wire).count());
                     if waiting.len() < AT_ONCE {
                         return Ok(());
                     }
-                    insert_all(&mut waiting, table, &mut report)
+                    insert_all(&mut waiting, &mut filling, &mut report)
                 }
             },
         );
-        let read = read.and_then(|it| insert_all(&mut waiting, table, &mut report).map(|()| it));
+        let read =
+            read.and_then(|it| insert_all(&mut waiting, &mut filling, &mut report).map(|()| it));
         report.lines = match read {
             Ok(lines) => lines,
             Err(Stop::Full) => return Ok(None),
@@ -169,7 +163,13 @@ fn fill<R: io::Read>(
         lines_before = lines_before.saturating_add(report.lines);
         reports.push(report);
     }
-    Ok(Some((index, reports)))
+    let list = |line: u32| &lists[list_of(&starts, line)];
+    // Where all are of one kind, the first list decides, unless another is enforced and it is not.
+    let table = filling.settle(|first, other| {
+        let (first, other) = (list(first), list(other));
+        first.kind != other.kind || first.mode != other.mode
+    });
+    Ok(Some((Index { lists: lists.to_vec(), starts, table, hashing, labels_max }, reports)))
 }
 
 /// Entries inserted together: as many fetches from memory as a processor keeps going side by side, and some more.

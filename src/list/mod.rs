@@ -31,7 +31,7 @@ use crate::{
 };
 use build::Hashing;
 use line::Item;
-use table::Table;
+use table::{Holders, Table};
 
 /// Reads the names of a file in any form that lists take: `each` gets the number of the line, the line, and a name in wire
 /// form or why there is none. Names that hosts files carry for their own machine are left out.
@@ -132,7 +132,7 @@ impl Index {
         Self {
             lists: Vec::new(),
             starts: Vec::new(),
-            table: Table::new(0, 0),
+            table: Table::empty(),
             hashing: Hashing::new(),
             labels_max: 0,
         }
@@ -143,7 +143,12 @@ impl Index {
     #[inline]
     pub fn find(&self, name: &Name) -> Found {
         let mut found = Found::default();
-        self.each(name, |it| self.rank(&mut found, it));
+        self.each_entry(name, |holders, octets| {
+            self.rank(&mut found, self.matched(holders.first, octets));
+            if holders.may_others_decide() {
+                holders.others().for_each(|it| self.rank(&mut found, self.matched(it, octets)));
+            }
+        });
         found
     }
 
@@ -155,8 +160,16 @@ impl Index {
     }
 
     /// Calls `hit` for every entry that covers a name, in every list: the most specific entry first, lists in no order.
-    #[inline]
     pub fn each(&self, name: &Name, mut hit: impl FnMut(Match)) {
+        self.each_entry(name, |holders, octets| {
+            hit(self.matched(holders.first, octets));
+            holders.others().for_each(|it| hit(self.matched(it, octets)));
+        });
+    }
+
+    /// Calls `hit` for every entry that covers a name, the most specific first, with its octets in wire form.
+    #[inline]
+    fn each_entry(&self, name: &Name, mut hit: impl FnMut(Holders<'_>, usize)) {
         let wire = name.wire();
         let mut spare = name.labels().count();
         let mut at = 0;
@@ -164,9 +177,7 @@ impl Index {
             if spare <= self.labels_max {
                 let suffix = &wire[at..];
                 if let Some(holders) = self.table.find(self.hashing.hash(suffix)) {
-                    for holder in holders {
-                        hit(self.matched(holder, suffix.len()));
-                    }
+                    hit(holders, suffix.len());
                 }
             }
             spare -= 1;
@@ -200,7 +211,7 @@ impl Index {
     }
 
     fn matched(&self, holder: u32, octets: usize) -> Match {
-        let list = self.starts.partition_point(|&start| start < holder) - 1;
+        let list = list_of(&self.starts, holder);
         Match {
             list: u16::try_from(list).expect("there are at most LISTS_MAX lists"),
             line: holder - self.starts[list],
@@ -222,6 +233,12 @@ impl Index {
             *place = Some(matched);
         }
     }
+}
+
+/// The number of the list that a line belongs to.
+#[inline]
+fn list_of(starts: &[u32], line: u32) -> usize {
+    starts.partition_point(|&start| start < line) - 1
 }
 
 impl fmt::Debug for Index {
