@@ -172,7 +172,7 @@ def recorded(bench):
     folder = bench.folder / f"squint-{server.ports['dns']}"
     server.stop()
     # What came in, as the server itself counts it: the generator takes what comes late for lost.
-    asked = int(re.findall(r"queries_udp +(\d+)", pathlib.Path(server.log.name).read_text())[-1])
+    asked = int(re.findall(r"(?m)^ *queries_udp +(\d+)", pathlib.Path(server.log.name).read_text())[-1])
     lines = re.compile(rb'"count":(\d+)\}')
     events = 0
     for file in folder.glob("events.jsonl*"):

@@ -253,9 +253,10 @@ impl Running {
         if tokio::time::timeout(DRAIN_WITHIN, self.status.proxy.drained()).await.is_err() {
             tracing::warn!("some upstreams were still being asked");
         }
+        let is_written = self.writer.stop();
         tracing::info!("{}", self.status.text(stopped.unanswered));
         drop(self.status);
-        if !self.writer.stop() {
+        if !is_written {
             tracing::warn!("the disk is too slow: the last events are lost");
         }
         if let Some(keeper) = self.keeper {
