@@ -173,14 +173,22 @@ const ZEROS: &[u32] = &[
 /// Letters and digits of other scripts that pass for ASCII digits.
 const DIGIT_LOOKALIKES: &str = "θ२২੨૨೩೭շзҙӡउওਤ੩૩౩ဒვპੜკ੫丩ㄐճ৪੪୫૭୨౨৭୦੦౦೦০०૦០០໐๐੧૧೧౧ଠഠꓳ௦ȣбᒿᏎꓲ";
 
+/// The zero of a digit's system.
+fn zero_of(c: char) -> Option<u32> {
+    ZEROS.iter().copied().find(|&it| (it..it + 10).contains(&u32::from(c)))
+}
+
 fn digits(chars: &[char]) -> Option<Oddity> {
     let mut system = None;
     for &c in chars {
-        let Some(&zero) = ZEROS.iter().find(|&&it| (it..it + 10).contains(&u32::from(c))) else {
-            continue;
-        };
+        let Some(zero) = zero_of(c) else { continue };
         if system.is_some_and(|it| it != zero) {
-            return Some(Oddity::Digits(c));
+            // The everyday one of two systems is not to blame.
+            return chars
+                .iter()
+                .copied()
+                .find(|&it| zero_of(it).is_some() && !it.is_ascii())
+                .map(Oddity::Digits);
         }
         system = Some(zero);
     }
@@ -277,7 +285,10 @@ fn twins(chars: &[char]) -> Option<Oddity> {
     if rest(hiragana, Script::Katakana) {
         return chars.iter().copied().find(hiragana).map(Oddity::Punctuation);
     }
-    rest(katakana, Script::Hiragana).then_some(Oddity::Punctuation('ヘ'))
+    if rest(katakana, Script::Hiragana) {
+        return chars.iter().copied().find(katakana).map(Oddity::Punctuation);
+    }
+    None
 }
 
 /// A script, its letters that look Latin, and the top-level domains where words in it are at home.
@@ -336,6 +347,9 @@ impl Oddity {
             }
             Self::Character(c) if name::is_invisible(c) => {
                 format!("holds an invisible character ({})", code(c))
+            }
+            Self::Character(c) if c.is_control() => {
+                format!("holds a control character ({})", code(c))
             }
             Self::Character(c) => {
                 format!("holds {} ({}), which no honest name holds", said(c), code(c))
@@ -426,6 +440,9 @@ mod tests {
         check("ουтία.gr", Oddity::Mix(Script::Greek, 'т'));
         check("੨੨੨.com", Oddity::Digits('੨'));
         check("1౩2.com", Oddity::Digits('౩'));
+        check("१२3.com", Oddity::Digits('१'));
+        check("ベあい.com", Oddity::Punctuation('ベ'));
+        check("a\u{9d}bc.com", Oddity::Character('\u{9d}'));
         check("pi\u{307}xel.com", Oddity::Mark('\u{307}'));
         check("google一com.com", Oddity::Punctuation('一'));
         check("aþc.com", Oddity::Punctuation('þ'));

@@ -438,6 +438,13 @@ fn what_independent_evidence_adds_is_a_share_of_the_strongest_reason() {
 }
 
 #[test]
+fn words_beside_a_brand_are_told_as_they_are_written() {
+    let why = |unicode: &str| judge(&Host::new(&to_ascii(unicode).unwrap())).1;
+    let told = why("samsung-сервис.com");
+    assert!(told.iter().any(|it| it.why.contains("beside `сервис`")), "{told:?}");
+}
+
+#[test]
 fn odd_characters_beside_a_brand_are_a_second_finding() {
     let judged = |unicode: &str| judge(&Host::new(&to_ascii(unicode).unwrap()));
     let ((plain, _), (both, found)) = (judged("coinbase-x.com"), judged("xп.coinbase-x.com"));

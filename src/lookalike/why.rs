@@ -10,6 +10,7 @@ use super::{
     evidence::{Detail, Evidence},
     homograph,
     mixed_script::{self, Oddity},
+    punycode,
     view::{Cut, Span, View},
     words::Strength,
 };
@@ -194,7 +195,19 @@ impl Told<'_> {
                 }
             }
         }
-        best.map(|(_, span)| self.view.shown(span))
+        let (_, span) = best?;
+        if self.view.foreign(span) == 0 { Some(self.view.shown(span)) } else { self.written(span) }
+    }
+
+    /// A token as it is written, in whatever letters; `None` for a part of one.
+    fn written(&self, span: Span) -> Option<String> {
+        let at = self.view.label_of(span);
+        let mut tokens = self.view.tokens().iter().filter(|it| usize::from(it.label) == at);
+        let number = tokens.position(|it| it.span == span)?;
+        let decoded = punycode::decode(self.cut.own.split('.').nth(at)?.as_bytes())?;
+        let separates = |it: &char| self.know.glyphs.read(*it).is_some_and(|it| it.bytes() == b"-");
+        let mut tokens = decoded.chars().split(separates).filter(|it| !it.is_empty());
+        Some(tokens.nth(number)?.iter().collect())
     }
 }
 

@@ -89,6 +89,8 @@ impl Drop for Connection<'_> {
     fn drop(&mut self) {
         let counters = self.front.metrics.here();
         counters.dropped_gone.add(self.waiting.len() as u64);
+        // What upstreams were asked holds its place until it has come to an end: nobody gains places by leaving.
+        self.waiting.detach_all();
         counters.tcp_closed.bump();
     }
 }

@@ -176,6 +176,10 @@ async fn packet<B>(
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
+    // Whatever the path: an answer to HEAD has no body that could say more (RFC 9110 section 9.3.2).
+    if query.method == Method::HEAD {
+        return Err(Problem::Method);
+    }
     if query.uri.path() != PATH {
         return Err(Problem::Path);
     }
@@ -377,6 +381,7 @@ mod tests {
         for method in [Method::HEAD, Method::PUT, Method::OPTIONS] {
             check(method, "/dns-query", MESSAGE, &query, Err(Problem::Method)).await;
         }
+        check(Method::HEAD, "/", MESSAGE, &query, Err(Problem::Method)).await;
     }
 
     #[test]

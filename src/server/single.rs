@@ -27,6 +27,8 @@ pub(super) async fn answer(
     outcome
 }
 
+/// A task of its own, which goes on when the client has gone: what upstreams were asked for him holds its place until it has come to an
+/// end, so that nobody gains more places by giving queries up.
 async fn later(
     front: &Arc<Front>,
     client: Client,
@@ -34,13 +36,21 @@ async fn later(
     now: Instant,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    match front.admit(client.address.ip()) {
-        Some(_permit) => {
-            front.metrics.here().deferred.bump();
-            front.answer_later(packet, &client, now, out).await
-        }
-        None => front.overflow(packet, &client, out),
-    }
+    let Some(permit) = front.admit(client.address.ip()) else {
+        return front.overflow(packet, &client, out);
+    };
+    front.metrics.here().deferred.bump();
+    let (front, packet) = (Arc::clone(front), Box::<[u8]>::from(packet));
+    let answering = tokio::spawn(async move {
+        let _held = permit;
+        let mut out = Vec::new();
+        let outcome = front.answer_later(&packet, &client, now, &mut out).await;
+        (outcome, out)
+    });
+    // It fails only where the runtime ends.
+    let Ok((outcome, answer)) = answering.await else { return Outcome::Dropped };
+    *out = answer;
+    outcome
 }
 
 struct Due<'a>(&'a Front);

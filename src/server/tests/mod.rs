@@ -83,6 +83,17 @@ impl Rig {
         held.unwrap().unwrap().forget();
     }
 
+    /// Waits until the client of a held query is known to have gone: its query keeps its place until it is let go.
+    fn await_gone(&self) {
+        let gone = || self.metrics.totals().dropped_gone == 1;
+        let until = Instant::now() + PATIENCE;
+        while !gone() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(gone() && self.server.waiting() == 1);
+        self.script.release.add_permits(1);
+    }
+
     /// Stops, and checks that every packet has ended in one response or one counted drop.
     fn finish(self) -> Totals {
         let stopped = self.runtime.block_on(self.server.stop(PATIENCE));

@@ -196,6 +196,7 @@ fn one_stream_may_fail_alone() {
         receiving.stop(3_u8.into()).unwrap();
         assert_eq!(hear(&mut client.ask("now.example").await.1).await, (0, 0));
     });
+    rig.await_gone();
     let totals = rig.finish();
     assert_eq!((totals.queries_doq, totals.dropped_policy, totals.dropped_gone), (3, 1, 1));
 }

@@ -111,6 +111,7 @@ fn a_client_that_goes_is_counted() {
     ask(&mut stream, 2, "now.example");
     assert_eq!(stream.peek(&mut [0; 1]).unwrap(), 1);
     drop(stream);
+    rig.await_gone();
     let metrics = Arc::clone(&rig.metrics);
     rig.finish();
     let totals = metrics.totals();

@@ -235,6 +235,7 @@ fn a_client_that_goes_is_counted() {
     get(&mut stream, 1, "held.example");
     rig.await_held(1);
     drop(stream);
+    rig.await_gone();
     assert_eq!(rig.finish().dropped_gone, 1);
 }
 
