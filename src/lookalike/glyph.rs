@@ -77,6 +77,11 @@ impl Glyphs {
         self.known.get(&c).copied().or_else(|| self.decomposed(c)).or_else(|| confusable(c))
     }
 
+    /// Whether `c` reads as what stands between tokens.
+    pub(super) fn separates(&self, c: char) -> bool {
+        self.read(c).is_some_and(|it| it.bytes() == b"-")
+    }
+
     /// What else `c` reads as.
     pub(super) fn read_again(&self, c: char) -> Option<Reading> {
         self.also.get(&c).copied()

@@ -211,11 +211,10 @@ pub(super) fn places(written: &[u8], meant: &[u8], swaps: &Swaps) -> Vec<String>
 pub(super) fn foreign(label: &str, tokens: &Range<usize>, glyphs: &Glyphs) -> Vec<String> {
     let Some(decoded) = punycode::decode(label.as_bytes()) else { return Vec::new() };
     let chars = decoded.chars();
-    let separates = |c: char| glyphs.read(c).is_some_and(|it| it.bytes() == b"-");
     let (mut said, mut token) = (Vec::<String>::new(), 0);
     for (at, &c) in chars.iter().enumerate() {
-        if separates(c) {
-            token += usize::from(at > 0 && !separates(chars[at - 1]));
+        if glyphs.separates(c) {
+            token += usize::from(at > 0 && !glyphs.separates(chars[at - 1]));
         }
         if !tokens.contains(&token) {
             continue;

@@ -205,7 +205,7 @@ impl Told<'_> {
         let mut tokens = self.view.tokens().iter().filter(|it| usize::from(it.label) == at);
         let number = tokens.position(|it| it.span == span)?;
         let decoded = punycode::decode(self.cut.own.split('.').nth(at)?.as_bytes())?;
-        let separates = |it: &char| self.know.glyphs.read(*it).is_some_and(|it| it.bytes() == b"-");
+        let separates = |it: &char| self.know.glyphs.separates(*it);
         let mut tokens = decoded.chars().split(separates).filter(|it| !it.is_empty());
         Some(tokens.nth(number)?.iter().collect())
     }

@@ -108,7 +108,7 @@ impl Words {
 
     /// Whether a text is a word of the dictionary, which it may be beside being a keyword.
     pub(super) fn is_word(&self, word: &[u8]) -> bool {
-        self.texts.get_hashed(hash(word), word).is_some_and(|it| it & DICTIONARY != 0)
+        self.texts.get_bytes(word).is_some_and(|it| it & DICTIONARY != 0)
     }
 
     /// The strength of a span of a view.

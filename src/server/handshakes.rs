@@ -100,24 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn nobody_takes_a_share_in_the_name_of_another() {
-        let (handshakes, mut held) = (Handshakes::new(), Vec::new());
-        for last in 0..=255 {
-            let forged = Beginner { is_proven: false, ..from(last) };
-            assert_eq!(fill(&handshakes, forged, &mut held).1, "prove");
+    fn nobody_takes_a_share_in_the_name_of_another_and_strangers_none_of_those_who_are_served() {
+        for (is_proven, is_served, expected) in [(false, true, "prove"), (true, false, "no room")] {
+            let (handshakes, mut held) = (Handshakes::new(), Vec::new());
+            for last in 0..=255 {
+                let other = Beginner { is_proven, is_served, ..from(last) };
+                assert_eq!(fill(&handshakes, other, &mut held).1, expected);
+            }
+            assert_eq!(held.len(), UNPROVEN_MAX as usize);
+            let client = fill(&handshakes, from(1), &mut held);
+            assert_eq!(client, (PROVEN_PER_CLIENT_MAX, "no room"));
         }
-        assert_eq!(held.len(), UNPROVEN_MAX as usize);
-        assert_eq!(fill(&handshakes, from(1), &mut held), (PROVEN_PER_CLIENT_MAX, "no room"));
-    }
-
-    #[test]
-    fn strangers_take_nothing_from_those_who_are_served() {
-        let (handshakes, mut held) = (Handshakes::new(), Vec::new());
-        for last in 0..=255 {
-            let stranger = Beginner { is_served: false, ..from(last) };
-            assert_eq!(fill(&handshakes, stranger, &mut held).1, "no room");
-        }
-        assert_eq!(held.len(), UNPROVEN_MAX as usize);
-        assert_eq!(fill(&handshakes, from(1), &mut held), (PROVEN_PER_CLIENT_MAX, "no room"));
     }
 }

@@ -255,6 +255,16 @@ mod tests {
         Request::post("https://localhost/").body(()).unwrap()
     }
 
+    /// Asks with a whole body.
+    fn ask(
+        client: &mut h2::client::SendRequest<Bytes>,
+        body: impl Into<Bytes>,
+    ) -> (h2::client::ResponseFuture, h2::SendStream<Bytes>) {
+        let (response, mut stream) = client.send_request(post(), false).unwrap();
+        stream.send_data(body.into(), true).unwrap();
+        (response, stream)
+    }
+
     async fn text(response: h2::client::ResponseFuture) -> String {
         let response = response.await.unwrap();
         let (head, mut body) = response.into_parts();
@@ -273,36 +283,30 @@ mod tests {
         let mut client = client().await;
         let (slow, mut body) = client.send_request(post(), false).unwrap();
         body.send_data("in two ".into(), false).unwrap();
-        let (fast, mut whole) = client.send_request(post(), false).unwrap();
-        whole.send_data("at once".into(), true).unwrap();
+        let (fast, _) = ask(&mut client, "at once");
         let (empty, _) = client.send_request(post(), true).unwrap();
         assert_eq!(text(fast).await, "at once");
         assert_eq!(text(empty).await, "");
         body.send_data("parts".into(), true).unwrap();
         assert_eq!(text(slow).await, "in two parts");
-        let (long, mut body) = client.send_request(post(), false).unwrap();
-        body.send_data("x".repeat(40_000).into(), true).unwrap();
+        let (long, _) = ask(&mut client, "x".repeat(40_000));
         assert_eq!(text(long).await.len(), 40_000);
     }
 
     #[tokio::test]
     async fn silence_resets_a_stream_and_nothing_else() {
         let mut client = client().await;
-        let (hushed, mut body) = client.send_request(post(), false).unwrap();
-        body.send_data("hush".into(), true).unwrap();
+        let (hushed, _) = ask(&mut client, "hush");
         assert_eq!(hushed.await.unwrap_err().reason(), Some(Reason::INTERNAL_ERROR));
-        let (told, mut body) = client.send_request(post(), false).unwrap();
-        body.send_data("still here".into(), true).unwrap();
+        let (told, _) = ask(&mut client, "still here");
         assert_eq!(text(told).await, "still here");
     }
 
     #[tokio::test]
     async fn what_a_client_gives_up_is_dropped() {
         let mut client = client().await;
-        let (_waiting, mut body) = client.send_request(post(), false).unwrap();
-        body.send_data("wait".into(), true).unwrap();
-        let (told, mut other) = client.send_request(post(), false).unwrap();
-        other.send_data("other".into(), true).unwrap();
+        let (_waiting, mut body) = ask(&mut client, "wait");
+        let (told, _) = ask(&mut client, "other");
         assert_eq!((text(told).await.as_str(), GONE.load(Relaxed)), ("other", 0));
         body.send_reset(Reason::CANCEL);
         while GONE.load(Relaxed) == 0 {

@@ -276,10 +276,10 @@ fn handshakes_of_one_client_leave_room_for_others() {
         assert_eq!(hear(&mut client.ask("now.example").await.1).await, (0, 0));
         unfinished
     });
-    let stopping = Instant::now();
-    assert_eq!(rig.finish().quic_turned_away, 7);
-    // Nor does anybody wait for them at the end.
-    assert!(stopping.elapsed() < Duration::from_secs(3));
+    let totals = rig.finish();
+    assert_eq!(totals.quic_turned_away, 7);
+    // Nor does anybody wait at the end until they are too late.
+    assert_eq!(totals.handshakes_failed, 0);
 }
 
 #[test]
