@@ -1,7 +1,10 @@
 //! The verdict store: findings per name, verdicts per name and policy. Names without findings live in the answer cache's
 //! slots alone, so this stays small.
 
-use super::{known::Known, lately::Lately};
+use super::{
+    known::Known,
+    lately::{Lately, Wanted},
+};
 use crate::{name::Name, verdict::Verdict};
 use foldhash::quality::RandomState;
 use moka::sync::Cache;
@@ -64,7 +67,8 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
         }
     }
 
-    /// The verdict on a name under a policy id, if it was decided under this generation and time has not overtaken it.
+    /// The verdict on a name under a policy id, if it was decided under this generation and time has not overtaken it. It is the
+    /// thread's own copy: a count of holders would else be written by all threads.
     ///
     /// `now` is Unix time in seconds.
     pub fn verdict(
@@ -75,25 +79,30 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
         now: u64,
     ) -> Option<Arc<Verdict>> {
         let hash = self.hash(name);
-        if !self.known.has(hash) {
-            return None;
-        }
-        let lately = hash ^ u64::from(policy);
-        let is_valid = |it: &Arc<Verdict>| now < it.valid_until;
+        let wanted = self.wanted(hash, name, policy, generation);
         LATELY.with_borrow_mut(|near| {
-            if let Some(verdict) =
-                near.get(self.number, lately, generation).filter(|it| is_valid(it))
-            {
+            if let Some(verdict) = near.get(&wanted).filter(|it| now < it.valid_until) {
                 return Some(Arc::clone(verdict));
+            }
+            if !self.known.has(hash) {
+                return None;
             }
             let mut key = [0; 257];
             let (held, verdict) = self.verdicts.get(verdict_key(&mut key, name, policy))?;
-            if held != generation || !is_valid(&verdict) {
+            if held != generation || now >= verdict.valid_until {
                 return None;
             }
-            near.keep(self.number, lately, generation, &verdict);
+            let verdict = Arc::new(Verdict::clone(&verdict));
+            near.keep(&wanted, Arc::clone(&verdict));
             Some(verdict)
         })
+    }
+
+    /// Remembers a verdict for the thread that calls, and for as long as that meets few other names. The verdict should be held by
+    /// nobody else.
+    pub fn keep_near(&self, name: &Name, policy: u16, generation: u32, verdict: Arc<Verdict>) {
+        let wanted = self.wanted(self.hash(name), name, policy, generation);
+        LATELY.with_borrow_mut(|near| near.keep(&wanted, verdict));
     }
 
     /// Remembers a verdict.
@@ -116,6 +125,10 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
     pub fn insert_findings(&self, name: &Name, knowledge: u32, findings: Arc<F>) {
         self.known.put(self.hash(name));
         self.findings.insert(Box::from(name.wire()), (knowledge, findings));
+    }
+
+    fn wanted<'n>(&self, hash: u64, name: &'n Name, policy: u16, generation: u32) -> Wanted<'n> {
+        Wanted { store: self.number, hash, name: name.wire(), policy, generation }
     }
 
     fn hash(&self, name: &Name) -> u64 {

@@ -125,8 +125,13 @@ impl Name {
 /// The presentation form of an uncompressed wire-form name; see [`Name::text`].
 pub fn wire_text(wire: &[u8]) -> String {
     let mut text = String::with_capacity(wire.len());
-    text::write(wire, &mut text);
+    write_wire_text(wire, &mut text);
     text
+}
+
+/// Appends [`wire_text`] to `out`, for callers that reuse their buffer.
+pub fn write_wire_text(wire: &[u8], out: &mut String) {
+    text::write(wire, out);
 }
 
 /// The labels of an uncompressed wire-form name from left to right, without the root label.

@@ -1,15 +1,12 @@
 //! Findings and rules in, verdict out: who may decide, in which order, and what the client gets.
 
-use super::{Findings, Group, Policy, PolicyId, newness};
+use super::{Findings, Group, Policy, PolicyId, listed::write_why, newness};
 use crate::{
     list::{self, Index},
     name::{Class, Host, Name, wire_text},
     platform::Covered,
     verdict::{Action, Finding, Mode, Reason, Shares, Source, Technique, Verdict},
 };
-
-/// Other lists with the same entry that a reason names.
-const OTHERS_MAX: usize = 3;
 
 /// What one source says of a name.
 struct Voice {
@@ -98,7 +95,7 @@ pub fn decided_by_rules(policy: &Policy, id: PolicyId, name: &Name, now: u64) ->
     let text = name.text();
     let host = super::host(&policy.knowledge, &text, now);
     // Simulated phishing comes before block lists.
-    let findings = Findings { platform: crate::platform::finding(&host), ..Findings::default() };
+    let findings = super::of_platform(&host, now);
     let verdict = decide(policy, id, name, &host, &findings);
     let decides = verdict.reasons.first()?.source;
     let is_ruled = matches!(decides, Source::Rule | Source::List);
@@ -172,8 +169,8 @@ fn list_voice(
     let target = wire_text(found.suffix(name));
     let (verb, action) =
         if source == Source::Allow { ("allows", Action::Pass) } else { ("blocks", list.action) };
-    let others = others(&policy.rules.index, found, held);
-    let why = format!("list `{}` {verb} `{target}` (line {}){others}", list.name, found.line);
+    let mut why = String::new();
+    write_why(&policy.rules.index, verb, found, held, name, &mut why);
     let finding = entry(Technique::Entry, target, host, why);
     Voice {
         source,
@@ -198,26 +195,6 @@ fn lists(held: &[list::Match], decided: Option<u16>) -> Vec<u16> {
     lists.sort_unstable_by_key(|it| (Some(*it) != decided, *it));
     lists.dedup();
     lists
-}
-
-/// The other lists of the same kind that have the same entry, in words.
-fn others(index: &Index, found: list::Match, held: &[list::Match]) -> String {
-    let is_same = |it: &&list::Match| {
-        it.list != found.list
-            && it.octets == found.octets
-            && index.list(**it).kind == index.list(found).kind
-    };
-    let mut others: Vec<_> = held.iter().filter(is_same).collect();
-    others.sort_unstable_by_key(|it| it.list);
-    let more = others.len().saturating_sub(OTHERS_MAX);
-    others.truncate(OTHERS_MAX);
-    let one = |it: &&list::Match| format!("`{}` (line {})", index.list(**it).name, it.line);
-    let told: Vec<String> = others.iter().map(one).collect();
-    match (&told[..], more) {
-        ([], _) => String::new(),
-        (told, 0) => format!("; also in {}", told.join(", ")),
-        (told, more) => format!("; also in {} and {more} more", told.join(", ")),
-    }
 }
 
 fn entry(technique: Technique, target: String, host: &Host<'_>, why: String) -> Finding {

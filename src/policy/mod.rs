@@ -5,11 +5,13 @@
 //! when only rules moved, stored findings stay and only the rule look-up is repeated.
 
 mod decide;
+mod listed;
 mod newness;
 mod rules;
 mod silence;
 
 pub use decide::{decide, decided_by_rules};
+pub use listed::Blocked;
 pub use newness::is_random;
 pub use rules::{OwnRules, Rules};
 pub use silence::silence;
@@ -131,21 +133,29 @@ const DAY_SECS: u64 = 86_400;
 
 /// Fills in where a name is hosted. `now` is Unix time in seconds.
 pub fn host<'a>(knowledge: &Knowledge, text: &'a str, now: u64) -> Host<'a> {
-    let today = u32::try_from(now / DAY_SECS).unwrap_or(u32::MAX);
-    Host { hosting: knowledge.platforms.find(text, today), ..Host::new(text) }
+    Host { hosting: knowledge.platforms.find(text, today(now)), ..Host::new(text) }
+}
+
+/// The day, counted from 1970-01-01.
+fn today(now: u64) -> u32 {
+    u32::try_from(now / DAY_SECS).unwrap_or(u32::MAX)
 }
 
 /// Asks the knowledge about a name; `seen` is what the network remembers of it, [`Seen::UNKNOWN`] where nobody remembers.
 pub fn examine(knowledge: &Knowledge, host: &Host<'_>, now: u64, seen: &Seen) -> Findings {
     let mut lookalike = Vec::new();
     let score = knowledge.engine.judge(host, &mut lookalike);
+    let mut findings = Findings { score, lookalike, ..of_platform(host, now) };
+    newness::add(&knowledge.engine, host, now, seen, &mut findings);
+    findings
+}
+
+/// What the platform tables alone say.
+fn of_platform(host: &Host<'_>, now: u64) -> Findings {
     // An entry of simulated phishing ages by the day.
     let ages = host.hosting.is_some_and(|it| it.class == Class::SimulatedPhishing);
     let valid_until = if ages { (now / DAY_SECS + 1) * DAY_SECS } else { u64::MAX };
-    let platform = platform::finding(host);
-    let mut findings = Findings { score, lookalike, platform, valid_until, ..Findings::default() };
-    newness::add(&knowledge.engine, host, now, seen, &mut findings);
-    findings
+    Findings { platform: platform::finding(host), valid_until, ..Findings::default() }
 }
 
 /// Judges a name under a policy, as a network without memory does. `now` is Unix time in seconds.

@@ -33,16 +33,18 @@ impl Rules {
     #[inline]
     pub fn count(&self, verdict: &Verdict) {
         if !verdict.lists.is_empty() {
-            self.count_lists(verdict);
+            let decided = !verdict.rule.is_empty();
+            let lists = verdict.lists.iter().enumerate();
+            self.count_lists(lists.map(|(at, list)| (*list, decided && at == 0)));
         }
     }
 
+    /// The same by the lists, and for each whether it decided.
     #[cold]
-    fn count_lists(&self, verdict: &Verdict) {
-        let decided = !verdict.rule.is_empty();
-        for (at, list) in verdict.lists.iter().enumerate() {
-            if let Some(hits) = self.hits.get(usize::from(*list)) {
-                hits.count(decided && at == 0);
+    pub fn count_lists(&self, lists: impl Iterator<Item = (u16, bool)>) {
+        for (list, decided) in lists {
+            if let Some(hits) = self.hits.get(usize::from(list)) {
+                hits.count(decided);
             }
         }
     }

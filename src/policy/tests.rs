@@ -119,7 +119,25 @@ fn verdict(case: &Case) -> Verdict {
     };
     let early = decided_by_rules(&policy, PolicyId(0), &name, NOW);
     assert_eq!(early.as_ref().map(told), is_ruled.then(|| told(&verdict)), "{}", case.name);
+    let is_listed = is_ruled && verdict.reasons[0].source == Source::List;
+    assert_eq!(check_listed(&policy, &name, &verdict), is_listed, "{}", case.name);
     verdict
+}
+
+/// Whether a list alone decides; it has to do so as the verdict says.
+fn check_listed(policy: &Policy, name: &Name, verdict: &Verdict) -> bool {
+    let mut text = String::new();
+    let Some(blocked) = Blocked::find(policy, name, NOW, &mut text) else { return false };
+    blocked.write_why(name, &mut text);
+    assert_eq!(
+        (blocked.action(), blocked.matched_len(), text.as_str()),
+        (verdict.applied, verdict.matched_len, verdict.why())
+    );
+    let mut lists: Vec<(u16, bool)> = blocked.lists().collect();
+    lists.sort_unstable_by_key(|(list, decided)| (!decided, *list));
+    let of_verdict = verdict.lists.iter().enumerate().map(|(at, list)| (*list, at == 0));
+    assert!(lists.into_iter().eq(of_verdict), "{}", name.text());
+    true
 }
 
 /// Action, applied, and who says so, with `!` for what was overridden.
@@ -238,6 +256,8 @@ fn every_list_that_holds_a_name_is_told() {
         let verdict = judge(&policy, PolicyId(0), &Name::parse(name).unwrap(), NOW);
         assert_eq!((&*verdict.lists, verdict.why()), (lists, why), "{name}");
         policy.rules.count(&verdict);
+        let is_listed = check_listed(&policy, &Name::parse(name).unwrap(), &verdict);
+        assert_eq!(is_listed, verdict.applied.changes_answer(), "{name}");
     };
     check(
         "w.a.example",

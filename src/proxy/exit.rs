@@ -136,18 +136,14 @@ impl<'a> Exit<'a> {
     /// Sends what the verdict makes up in place of an answer; `false` when the verdict is to stay silent.
     pub(super) fn made(&self, now: Tick, out: &mut Vec<u8>) -> bool {
         self.proxy.metrics.here().changed.bump();
-        let Some(made) = made::answer(self.verdict, &self.policy.sinkhole, self.received.query)
-        else {
+        let Verdict { applied, matched_len, .. } = **self.verdict;
+        let (sinkhole, query) = (&self.policy.sinkhole, self.received.query);
+        let Some(made) = made::answer(applied, matched_len, sinkhole, query) else {
             out.clear();
             self.record(Rcode::NOERROR, Facts::default, now, false);
             return false;
         };
-        let code = if self.verdict.applied == Action::Sinkhole {
-            Ede::FORGED_ANSWER
-        } else {
-            Ede::BLOCKED
-        };
-        self.make(made, Ede { code, text: self.verdict.why() }, now, out);
+        self.make(made, made::ede(applied, self.verdict.why()), now, out);
         true
     }
 
@@ -168,7 +164,7 @@ impl<'a> Exit<'a> {
 
     fn record(&self, rcode: Rcode, facts: impl FnOnce() -> Facts, now: Tick, cached: bool) {
         self.policy.rules.count(self.verdict);
-        if !self.proxy.recorder.is_on() && !self.is_unjudged {
+        if !self.proxy.recorder.is_on() {
             return;
         }
         let Received { query, client, at, tick } = self.received;

@@ -1,8 +1,13 @@
 //! Names that rules and lists decide about are answered at once; what else is to be said of them is found out afterwards.
 
-use super::{Now, Proxy, Received, exit::Exit};
-use crate::{event::Record, policy, verdict::Verdict};
+use super::{Now, Proxy, Received, exit::Exit, made};
+use crate::{
+    event::Record,
+    policy::{self, Blocked, Policy},
+    verdict::Verdict,
+};
 use std::{
+    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -10,19 +15,59 @@ use std::{
 /// How many queries at once may have their answer while their names are not judged yet. Events beyond have the reasons of rules alone.
 pub(super) const UNJUDGED_MAX: usize = 1024;
 
+thread_local! {
+    /// Where the texts of a decision are written.
+    static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
 impl Proxy {
-    /// Answers a query for a name never asked before, where an enforced rule or list has the answer.
+    /// Answers a query for a name that is not remembered, where an enforced rule or list has the answer.
     pub(super) fn respond_by_rules(&self, received: Received<'_>, out: &mut Vec<u8>) -> Now {
         let Received { query, client, tick, .. } = received;
         let policy = self.policy.load();
         let id = policy::policy_of(&policy, client);
         let unix = self.unix(tick);
+        let is_recorded = self.recorder.is_on();
+        if !is_recorded && let Some(done) = self.respond_by_list(received, &policy, out) {
+            return done;
+        }
         let Some(verdict) = policy::decided_by_rules(&policy, id, &query.name, unix) else {
             return Now::Later;
         };
         let verdict = Arc::new(verdict);
+        // What else is to be said of the name is said in its event alone.
+        if !is_recorded {
+            self.verdicts.keep_near(&query.name, id.0, policy.generation, Arc::clone(&verdict));
+        }
         let exit = Exit { is_unjudged: true, ..Exit::new(self, &policy, received, &verdict) };
         if exit.made(tick, out) { Now::Answered } else { Now::Silent }
+    }
+
+    /// The same where a list alone decides and nobody wants to know more: nothing is remembered of it, which would take more memory
+    /// than the list.
+    fn respond_by_list(
+        &self,
+        received: Received<'_>,
+        policy: &Policy,
+        out: &mut Vec<u8>,
+    ) -> Option<Now> {
+        let Received { query, client, tick, .. } = received;
+        TEXT.with_borrow_mut(|text| {
+            let blocked = Blocked::find(policy, &query.name, self.unix(tick), text)?;
+            self.metrics.here().changed.bump();
+            policy.rules.count_lists(blocked.lists());
+            let (action, matched_len) = (blocked.action(), blocked.matched_len());
+            let Some(made) = made::answer(action, matched_len, &policy.sinkhole, query) else {
+                out.clear();
+                return Some(Now::Silent);
+            };
+            // Others are not told why.
+            if query.edns.is_some() {
+                blocked.write_why(&query.name, text);
+            }
+            made.write(query, Some(made::ede(action, text)), client.way(query), out);
+            Some(Now::Answered)
+        })
     }
 
     /// Judges the name of a query that has its answer, and records it with the reasons of all sources. From then on the verdict is
