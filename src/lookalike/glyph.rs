@@ -147,16 +147,31 @@ pub(super) const fn fold_byte(byte: u8) -> u8 {
     }
 }
 
+/// [`fold_byte`], looked up: every letter of every name is folded.
+static FOLDED: [u8; 256] = {
+    let (mut folded, mut at) = ([0; 256], 0);
+    while at < 256 {
+        folded[at] = fold_byte(at as u8);
+        at += 1;
+    }
+    folded
+};
+
 /// The fold at the head of `text`: one byte and how many bytes it stands for.
 #[inline]
 pub(super) fn fold_head(text: &[u8]) -> (u8, usize) {
-    match text {
-        [b'r', b'n', ..] => (b'm', 2),
-        [b'v', b'v', ..] => (b'w', 2),
-        [b'c', next, ..] if fold_byte(*next) == b'l' => (b'd', 2),
-        [byte, ..] => (fold_byte(*byte), 1),
-        [] => (0, 0),
+    let Some((&byte, rest)) = text.split_first() else { return (0, 0) };
+    if matches!(byte, b'r' | b'v' | b'c')
+        && let Some(&next) = rest.first()
+    {
+        match (byte, next) {
+            (b'r', b'n') => return (b'm', 2),
+            (b'v', b'v') => return (b'w', 2),
+            (b'c', next) if fold_byte(next) == b'l' => return (b'd', 2),
+            _ => (),
+        }
     }
+    (FOLDED[usize::from(byte)], 1)
 }
 
 /// A text with every letter folded, for building tables.

@@ -17,6 +17,8 @@ use super::{
 
 /// Most tokens glued together, where no own label has more.
 const GLUED_MAX: usize = 3;
+/// Most letters of tokens glued together.
+const GLUED_LEN_MAX: usize = 64;
 /// Most tokens of a run in any case.
 const RUN_MAX: usize = 8;
 
@@ -27,16 +29,14 @@ pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
     let run_max = hyphened.clamp(GLUED_MAX, RUN_MAX);
     for first in 0..tokens.len() {
         let mut glued = scan.view.hash(tokens[first].span);
-        let mut text = [0_u8; 64];
-        let Some(mut len) = copy(scan, tokens[first].span, &mut text, 0) else { continue };
+        let mut len = tokens[first].span.len();
         for last in first + 1..tokens.len().min(first + run_max) {
             let (from, to) = (tokens[first], tokens[last]);
-            if from.label != to.label {
+            len += to.span.len();
+            if from.label != to.label || len > GLUED_LEN_MAX {
                 break;
             }
-            let Some(longer) = copy(scan, to.span, &mut text, len) else { break };
             glued = concat(glued, scan.view.hash(to.span), to.span.len());
-            len = longer;
             let span = Span::new(from.span.start(), to.span.end());
             if let Some(label) =
                 scan.know.protected.exact(scan.view.hash(span), scan.view.bytes(span))
@@ -44,7 +44,8 @@ pub(super) fn find(scan: &Scan<'_>, found: &mut List) {
                 // The label's own hyphens: an ordinary place of a brand.
                 scan.exact(label, span, found);
             } else if len >= 6
-                && let Some(label) = scan.know.protected.exact(glued, &text[..len])
+                && let Some(label) =
+                    scan.know.protected.exact_without_dots(glued, scan.view.bytes(span))
             {
                 scan.push(Technique::Hyphen, label, span, Detail::None, &[Feature::Hyphen], found);
             } else if last - first < hyphened {
@@ -89,13 +90,6 @@ pub(super) fn is_near(scan: &Scan<'_>, span: Span, label: &Label) -> bool {
             || scan.know.words.segment(scan.view, token).is_some()
     };
     label.text.contains('.') && !typed.zip(label.text.split('.')).all(is_word)
-}
-
-/// Appends a token to the glued text; `None` when it does not fit.
-fn copy(scan: &Scan<'_>, span: Span, text: &mut [u8; 64], at: usize) -> Option<usize> {
-    let end = at + span.len();
-    text.get_mut(at..end)?.copy_from_slice(scan.view.bytes(span));
-    Some(end)
 }
 
 #[cfg(test)]

@@ -10,10 +10,9 @@ use super::{
 
 /// The sites of `known-good.txt`, and behind them the domains of protected owners, which other letters imitate as well.
 pub(super) struct Known {
-    sites: Texts,
-    /// How many of the names are well-known sites.
-    listed: u32,
     names: Vec<&'static str>,
+    /// The sites alone.
+    sites: Table,
     folds: Table,
     /// The operator's own list.
     own: Texts,
@@ -28,15 +27,16 @@ impl Known {
         for [_, domains] in data::rows(data::BRANDS) {
             names.extend(domains.split(',').map(name::registrable));
         }
+        let sites = (0..listed).zip(&names).map(|(id, it)| (hash(it.as_bytes()), id)).collect();
         let folds = (0..).zip(&names).map(|(id, it)| (folded_hash(it), id)).collect();
-        let sites = Texts::new((0..).zip(&names).map(|(id, it)| (*it, id)));
         let own = Texts::new(own.iter().map(|it| (&**it, 0)));
-        Self { sites, listed, names, folds: Table::new(folds), own }
+        Self { names, sites: Table::new(sites), folds: Table::new(folds), own }
     }
 
     /// Whether a registrable domain is one of them.
     pub(super) fn has(&self, registrable: &str) -> bool {
-        self.sites.get(registrable).is_some_and(|id| id < self.listed) || self.is_own(registrable)
+        let mut listed = self.sites.find(hash(registrable.as_bytes()));
+        listed.any(|id| self.name(id) == registrable) || self.is_own(registrable)
     }
 
     /// Whether the operator's own list has it.

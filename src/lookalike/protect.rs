@@ -205,6 +205,12 @@ impl Protected {
         self.exact.find(hash).find(|&it| self.label(it).text.as_bytes() == text)
     }
 
+    /// The same for a text whose dots do not count; `hash` is that of the text without them.
+    pub(super) fn exact_without_dots(&self, hash: u64, text: &[u8]) -> Option<u32> {
+        let letters = || text.iter().filter(|it| **it != b'.');
+        self.exact.find(hash).find(|&it| self.label(it).text.as_bytes().iter().eq(letters()))
+    }
+
     /// The labels that may fold to what hashes so; the caller aligns them.
     pub(super) fn folds(&self, hash: u64) -> impl Iterator<Item = u32> {
         self.folds.find(hash)

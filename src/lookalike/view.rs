@@ -316,6 +316,10 @@ impl View {
 
     /// The place in the folded text of a place in the text; `None` when it lies inside a folded pair.
     pub(super) fn folded_at(&self, at: usize) -> Option<usize> {
+        if self.folded_len == self.len {
+            // No two letters fold to one.
+            return Some(at);
+        }
         self.origin[..=self.folded_len].binary_search(&(at as u16)).ok()
     }
 

@@ -78,15 +78,31 @@ pub(super) fn parse(text: &str) -> Result<Name, NameError> {
 }
 
 pub(super) fn write(wire: &[u8], out: &mut String) {
+    // Nearly every name stands for itself, its lengths written as dots.
+    let mut plain = [0; WIRE_LEN_MAX];
+    let len = wire.len().saturating_sub(2);
+    if let (Some(text), Some(octets)) = (plain.get_mut(..len), wire.get(1..=len)) {
+        text.copy_from_slice(octets);
+        let (mut at, mut all_plain) = (0, true);
+        for label in super::labels(wire) {
+            all_plain &= label.iter().fold(true, |all, it| all & is_plain(*it));
+            at += label.len() + 1;
+            if let Some(dot) = text.get_mut(at - 1) {
+                *dot = b'.';
+            }
+        }
+        if all_plain
+            && at == len + 1
+            && let Ok(text) = str::from_utf8(text)
+        {
+            return out.push_str(text);
+        }
+    }
     for (index, label) in super::labels(wire).enumerate() {
         if index > 0 {
             out.push('.');
         }
-        let is_plain = label.iter().all(|it| is_plain(*it));
-        match is_plain.then(|| str::from_utf8(label)) {
-            Some(Ok(text)) => out.push_str(text),
-            _ => label.iter().for_each(|it| write_octet(*it, out)),
-        }
+        label.iter().for_each(|it| write_octet(*it, out));
     }
 }
 
