@@ -50,8 +50,8 @@ const OVERRUN: usize = 64;
 impl Table {
     /// Room for about `distinct` hashes.
     fn new(distinct: usize) -> Self {
-        // At 85 % full nearly every look-up reads one block, and an entry takes 15 octets.
-        let homes = (distinct + distinct * 17 / 100) / BLOCK_SLOTS + 1;
+        // At 91 % full most look-ups read one block, and an entry takes 14 octets.
+        let homes = (distinct + distinct * 10 / 100) / BLOCK_SLOTS + 1;
         Self {
             blocks: Pages::new((homes + OVERRUN) * BLOCK_WORDS),
             further: Pages::new(0),
