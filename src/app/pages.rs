@@ -1,5 +1,7 @@
-//! How memory comes from the system.
-#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "prctl(2) is a C interface"))]
+//! How memory comes from the system, and goes back.
+#![expect(unsafe_code, reason = "prctl(2) and the allocator are C interfaces")]
+
+use std::ffi::c_long;
 
 /// Takes memory in pages of the usual size alone. The allocator asks for huge ones, of which each part that is used takes two
 /// megabytes, on a board that may have 512. A large cache would be a little faster with them.
@@ -12,12 +14,52 @@ pub(super) fn usual() {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn usual() {}
 
+/// While this lives, what is freed goes back at once. The allocator keeps it for a moment, and gives it back by and by while it is used:
+/// what a start or a reload needed beside what stays would be kept for as long as nothing but answering is done.
+pub(super) struct Sparing {
+    usual_millis: c_long,
+}
+
+/// `mi_option_purge_delay`: for how many milliseconds what is freed is kept. The next after the one that the crate has a name for.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = libmimalloc_sys::mi_option_eager_commit_delay + 1;
+
+impl Sparing {
+    /// Begins to spare. Two at once would leave the allocator sparing for good.
+    pub(super) fn begin() -> Self {
+        // SAFETY: an option of the allocator's, read and set.
+        let usual_millis = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
+        // SAFETY: as above.
+        unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) };
+        Self { usual_millis }
+    }
+}
+
+impl Drop for Sparing {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, self.usual_millis) };
+    }
+}
+
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
+    use super::*;
+
     #[test]
+    fn what_is_freed_is_kept_for_a_moment_but_while_something_is_built() {
+        // SAFETY: an option of the allocator's, read.
+        let kept_millis = || unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
+        assert_eq!(kept_millis(), 10);
+        let sparing = Sparing::begin();
+        assert_eq!(kept_millis(), 0);
+        drop(sparing);
+        assert_eq!(kept_millis(), 10);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn pages_are_of_the_usual_size() {
-        super::usual();
+        usual();
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         // Kernels before 5.0 do not tell.
         let told = status.lines().find_map(|it| it.strip_prefix("THP_enabled:"));

@@ -5,6 +5,7 @@ use super::{
     designated::designated,
     files::Watched,
     forwarding::{bootstrap, forwarding, trust},
+    pages,
     priority::at_leisure,
     run::Options,
     system::HostSystem,
@@ -85,6 +86,7 @@ impl Reloader {
     }
 
     fn reload_here(mut self, why: &str) -> Self {
+        let _sparing = pages::Sparing::begin();
         // Whatever changes from here on is seen by the next look.
         let rebuilt = panic::catch_unwind(AssertUnwindSafe(|| self.rebuild()))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("reading it again panicked; this is a bug")));

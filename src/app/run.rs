@@ -24,8 +24,14 @@ use crate::{
     upstream::{Exchange, Names, Strategy, Upstreams, Url},
 };
 use anyhow::Context as _;
-use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{
+    env, io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration,
+};
 use tokio::{runtime::Runtime, time::MissedTickBehavior};
+use tracing::Level;
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// How long a stop may take, from the signal to the last answer.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -113,15 +119,21 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SQUINT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("squint=info,warn"));
-    // Only a second call fails, and then the first one's choice stands.
-    let _set = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let usual = || Targets::new().with_target("squint", Level::INFO).with_default(Level::WARN);
+    let wanted = env::var("SQUINT_LOG").ok();
+    let read = wanted.as_deref().map(str::parse::<Targets>);
+    let targets = read.and_then(Result::ok);
+    let is_misread = wanted.is_some() && targets.is_none();
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
-        .try_init();
+        .with_filter(targets.unwrap_or_else(usual));
+    // Only a second call fails, and then the first one's choice stands.
+    let _set = tracing_subscriber::registry().with(layer).try_init();
+    if is_misread {
+        tracing::warn!("`SQUINT_LOG` is not understood\nhint: `SQUINT_LOG=squint=debug`");
+    }
 }
 
 /// How upstreams are asked, and who looks up their names.
@@ -155,6 +167,7 @@ impl Running {
         runtime: &Runtime,
         watched: Watched,
     ) -> anyhow::Result<(Self, Reloader)> {
+        let _sparing = pages::Sparing::begin();
         let mut system = HostSystem::read(&config.server.listen);
         let forwarding = forwarding(config, &system)?;
         let lookalike = build::lookalike(config, system.search_domains());
