@@ -8,14 +8,19 @@ const CONFIG: &str =
 
 /// A validating Squint in front of the tree.
 fn squint(tree: &Tree, more: &str) -> Squint {
+    squint_behind(tree, tree.unbound, more)
+}
+
+/// One that trusts the tree's root and asks this server.
+pub(super) fn squint_behind(tree: &Tree, server: SocketAddr, more: &str) -> Squint {
     let data = Data::new();
     data.write("anchors", &tree.anchors);
     data.write_config(&format!("{CONFIG}{more}"));
-    Squint::start_in(data, tree.unbound)
+    Squint::start_in(data, server)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expected {
+pub(super) enum Expected {
     /// Authentic.
     Secure,
     /// Answered without a word on that.
@@ -26,7 +31,7 @@ enum Expected {
 use Expected::{Bogus, Plain, Secure};
 
 /// Question, RFC section, status, what it is worth, and whether unbound 1.17 agrees.
-const CASES: &[(&str, &str, &str, &str, Expected)] = &[
+pub(super) const CASES: &[(&str, &str, &str, &str, Expected)] = &[
     ("www.example", "A", "4035 5.3", "NOERROR", Secure),
     ("www.example", "AAAA", "4035 5.3", "NOERROR", Secure),
     ("example", "SOA", "4035 5.3", "NOERROR", Secure),

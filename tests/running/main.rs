@@ -10,6 +10,7 @@ mod dnssec;
 mod encrypted;
 mod events;
 mod faults;
+mod hickory;
 mod https;
 mod idle;
 mod limits;

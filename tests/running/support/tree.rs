@@ -2,7 +2,13 @@
 //! validating unbound in front of it is the upstream, and what answers are compared with.
 
 use super::{Finished, Knot, Process, free_port, run};
-use std::{fmt::Write as _, fs, net::SocketAddr, path::Path, process::Command};
+use std::{
+    fmt::Write as _,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
 use tempfile::TempDir;
 
 /// How a zone is signed.
@@ -77,9 +83,34 @@ impl Tree {
             zones.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect();
         let knot = Knot::serving(&served);
         let anchors = fs::read_to_string(dir.path().join("dsset-.")).unwrap();
-        let unbound = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let resolver = resolver(dir.path(), unbound, knot.address);
+        let mut places = "  local-zone: \"example.\" transparent\n".to_owned();
+        for (zone, _, _) in ZONES {
+            let (zone, to) = (absolute(zone), knot.address);
+            let (ip, port) = (to.ip(), to.port());
+            writeln!(places, "stub-zone:\n  name: \"{zone}\"\n  stub-addr: {ip}@{port}").unwrap();
+        }
+        let (unbound, resolver) = resolver(dir.path(), &places);
         Self { unbound, anchors, _resolver: resolver, _knot: knot, dir }
+    }
+
+    /// Another unbound with the same trust anchor, which asks this server for everything.
+    pub(crate) fn unbound_behind(&self, server: SocketAddr) -> (SocketAddr, Process) {
+        let dir = self.dir.path().join("behind");
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("dsset-."), &self.anchors).unwrap();
+        let (ip, port) = (server.ip(), server.port());
+        let places = format!("forward-zone:\n  name: \".\"\n  forward-addr: {ip}@{port}\n");
+        resolver(&dir, &places)
+    }
+
+    /// The root's key, as its signer left it.
+    pub(crate) fn root_key(&self) -> String {
+        let files = fs::read_dir(self.dir.path()).unwrap().map(|it| it.unwrap().path());
+        let is_it = |it: &PathBuf| {
+            let name = it.file_name().unwrap().to_string_lossy();
+            name.starts_with("K.+") && name.ends_with(".key")
+        };
+        fs::read_to_string(files.into_iter().find(is_it).unwrap()).unwrap()
     }
 
     /// What unbound logged.
@@ -170,8 +201,10 @@ fn broken(zone: &str, text: String) -> String {
     }
 }
 
-fn resolver(dir: &Path, address: SocketAddr, authority: SocketAddr) -> Process {
-    let mut config = format!(
+/// A validating unbound that trusts the anchors in `dir` and finds what there is at these places.
+fn resolver(dir: &Path, places: &str) -> (SocketAddr, Process) {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let config = format!(
         r#"server:
   interface: {ip}@{port}
   do-daemonize: no
@@ -191,24 +224,13 @@ fn resolver(dir: &Path, address: SocketAddr, authority: SocketAddr) -> Process {
   ede: yes
   val-log-level: 1
   minimal-responses: no
-  local-zone: "example." transparent
-remote-control:
+{places}remote-control:
   control-enable: no
 "#,
         ip = address.ip(),
         port = address.port(),
         dir = dir.display(),
     );
-    for (zone, _, _) in ZONES {
-        write!(
-            config,
-            "stub-zone:\n  name: \"{}\"\n  stub-addr: {}@{}\n",
-            absolute(zone),
-            authority.ip(),
-            authority.port()
-        )
-        .unwrap();
-    }
     fs::write(dir.join("unbound.conf"), config).unwrap();
     let process =
         Process::start(Command::new("unbound").arg("-d").arg("-c").arg(dir.join("unbound.conf")));
@@ -216,5 +238,5 @@ remote-control:
     super::wait_until("unbound runs", || {
         fs::read_to_string(&log).is_ok_and(|it| it.contains("start of service"))
     });
-    process
+    (address, process)
 }
