@@ -67,8 +67,8 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
         }
     }
 
-    /// The verdict on a name under a policy id, if it was decided under this generation and time has not overtaken it. It is the
-    /// thread's own copy: a count of holders would else be written by all threads.
+    /// The verdict on a name under a policy id, if it was decided under this generation and time has not overtaken it. Of names
+    /// that the thread meets often it is a copy of its own: a count of holders would else be written by all threads.
     ///
     /// `now` is Unix time in seconds.
     pub fn verdict(
@@ -92,17 +92,14 @@ impl<F: Send + Sync + 'static> Verdicts<F> {
             if held != generation || now >= verdict.valid_until {
                 return None;
             }
-            let verdict = Arc::new(Verdict::clone(&verdict));
-            near.keep(&wanted, Arc::clone(&verdict));
-            Some(verdict)
+            Some(near.keep_some(&wanted, &verdict).unwrap_or(verdict))
         })
     }
 
-    /// Remembers a verdict for the thread that calls, and for as long as that meets few other names. The verdict should be held by
-    /// nobody else.
-    pub fn keep_near(&self, name: &Name, policy: u16, generation: u32, verdict: Arc<Verdict>) {
+    /// Remembers a verdict for the thread that calls, if there is room, and for as long as that meets few other names.
+    pub fn keep_near(&self, name: &Name, policy: u16, generation: u32, verdict: &Verdict) {
         let wanted = self.wanted(self.hash(name), name, policy, generation);
-        LATELY.with_borrow_mut(|near| near.keep(&wanted, verdict));
+        LATELY.with_borrow_mut(|near| drop(near.keep_some(&wanted, verdict)));
     }
 
     /// Remembers a verdict.

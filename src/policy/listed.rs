@@ -14,6 +14,17 @@ const OTHERS_MAX: usize = 3;
 /// Entries that cover one name and are kept track of.
 const HELD_MAX: usize = 16;
 
+/// What lists and own rules say of a name, as far as that is told at a glance.
+#[derive(Debug)]
+pub enum Listed<'p> {
+    /// A list alone decides, and blocks it.
+    Blocked(Blocked<'p>),
+    /// No rule and no list of blocked names has it.
+    No,
+    /// It takes a closer look: [`super::decided_by_rules`].
+    Perhaps,
+}
+
 /// What is done with a name because a list has it.
 #[derive(Debug)]
 pub struct Blocked<'p> {
@@ -23,11 +34,10 @@ pub struct Blocked<'p> {
     count: usize,
 }
 
-impl<'p> Blocked<'p> {
-    /// The decision about a name that an enforced list blocks and for which nobody else may speak before the list does; what knowledge
-    /// says of it cannot matter then. `None` for all others, and for what is too seldom to be looked at here. `text` is room for the
-    /// name; `now` is Unix time in seconds.
-    pub fn find(policy: &'p Policy, name: &Name, now: u64, text: &mut String) -> Option<Self> {
+impl<'p> Listed<'p> {
+    /// Looks a name up. It is blocked by a list where that is enforced and nobody else may speak before it; what knowledge says of the
+    /// name cannot matter then. `text` is room for the name; `now` is Unix time in seconds.
+    pub fn find(policy: &'p Policy, name: &Name, now: u64, text: &mut String) -> Self {
         let (rules, index) = (&policy.rules, &policy.rules.index);
         let none = Match { list: 0, line: 0, octets: 0 };
         let (mut held, mut count) = ([none; HELD_MAX], 0);
@@ -37,24 +47,27 @@ impl<'p> Blocked<'p> {
             }
             count += 1;
         });
-        let found = index.first_of(held.get(..count)?);
-        let block = found.block.filter(|it| index.list(*it).mode == Mode::Enforce)?;
-        if found.allow.is_some() || !index.list(block).action.changes_answer() {
-            return None;
-        }
-        if rules.own.find(name).is_some() {
-            return None;
+        let ruled = rules.own.find(name).is_some();
+        let Some(all) = held.get(..count) else { return Self::Perhaps };
+        let found = index.first_of(all);
+        let Some(block) = found.block else { return if ruled { Self::Perhaps } else { Self::No } };
+        let list = index.list(block);
+        let acts = list.mode == Mode::Enforce && list.action.changes_answer();
+        if ruled || found.allow.is_some() || !acts {
+            return Self::Perhaps;
         }
         text.clear();
         name.write_text(text);
         let hosting = policy.knowledge.platforms.find(text, super::today(now));
         // Simulated phishing may come before block lists.
         if hosting.is_some_and(|it| it.class == Class::SimulatedPhishing) {
-            return None;
+            return Self::Perhaps;
         }
-        Some(Self { index, found: block, held, count })
+        Self::Blocked(Blocked { index, found: block, held, count })
     }
+}
 
+impl Blocked<'_> {
     /// What is done.
     pub fn action(&self) -> Action {
         self.index.list(self.found).action
@@ -104,13 +117,17 @@ pub(super) fn write_why(
             && it.octets == found.octets
             && index.list(**it).kind == index.list(found).kind
     };
-    let mut others: Vec<_> = held.iter().filter(is_same).collect();
-    others.sort_unstable_by_key(|it| it.list);
-    for (at, it) in others.iter().take(OTHERS_MAX).enumerate() {
+    let others = || held.iter().filter(is_same);
+    let mut told = None;
+    for at in 0..OTHERS_MAX {
+        // In the order of the lists, without room to sort them in.
+        let rest = others().filter(|it| told.is_none_or(|told| it.list > told));
+        let Some(it) = rest.min_by_key(|it| it.list) else { return };
+        told = Some(it.list);
         let before = if at == 0 { "; also in" } else { "," };
-        let _ = write!(out, "{before} `{}` (line {})", index.list(**it).name, it.line);
+        let _ = write!(out, "{before} `{}` (line {})", index.list(*it).name, it.line);
     }
-    if let more @ 1.. = others.len().saturating_sub(OTHERS_MAX) {
+    if let more @ 1.. = others().count().saturating_sub(OTHERS_MAX) {
         let _ = write!(out, " and {more} more");
     }
 }

@@ -11,7 +11,7 @@ mod rules;
 mod silence;
 
 pub use decide::{decide, decided_by_rules};
-pub use listed::Blocked;
+pub use listed::{Blocked, Listed};
 pub use newness::is_random;
 pub use rules::{OwnRules, Rules};
 pub use silence::silence;

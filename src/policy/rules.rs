@@ -39,8 +39,7 @@ impl Rules {
         }
     }
 
-    /// The same by the lists, and for each whether it decided.
-    #[cold]
+    /// The same by the numbers of the lists, each with whether it was the one that decided.
     pub fn count_lists(&self, lists: impl Iterator<Item = (u16, bool)>) {
         for (list, decided) in lists {
             if let Some(hits) = self.hits.get(usize::from(list)) {

@@ -127,7 +127,15 @@ fn verdict(case: &Case) -> Verdict {
 /// Whether a list alone decides; it has to do so as the verdict says.
 fn check_listed(policy: &Policy, name: &Name, verdict: &Verdict) -> bool {
     let mut text = String::new();
-    let Some(blocked) = Blocked::find(policy, name, NOW, &mut text) else { return false };
+    let blocked = match Listed::find(policy, name, NOW, &mut text) {
+        Listed::Blocked(blocked) => blocked,
+        Listed::Perhaps => return false,
+        Listed::No => {
+            let spoke = |it: &Reason| matches!(it.source, Source::Rule | Source::List);
+            assert!(!verdict.reasons.iter().any(spoke), "{}", name.text());
+            return false;
+        }
+    };
     blocked.write_why(name, &mut text);
     assert_eq!(
         (blocked.action(), blocked.matched_len(), text.as_str()),

@@ -314,6 +314,7 @@ impl Proxy {
             }
         };
         if verdict.class == Some(Class::Shortener)
+            && !verdict.applied.changes_answer()
             && let Some(memory) = &self.seen
         {
             memory.shortener(client.address.ip(), self.unix(now));

@@ -3,8 +3,8 @@
 use super::{Now, Proxy, Received, exit::Exit, made};
 use crate::{
     event::Record,
-    policy::{self, Blocked, Policy},
-    verdict::Verdict,
+    policy::{self, Listed, Policy},
+    verdict::{Seen, Verdict},
 };
 use std::{
     cell::RefCell,
@@ -37,14 +37,14 @@ impl Proxy {
         let verdict = Arc::new(verdict);
         // What else is to be said of the name is said in its event alone.
         if !is_recorded {
-            self.verdicts.keep_near(&query.name, id.0, policy.generation, Arc::clone(&verdict));
+            self.verdicts.keep_near(&query.name, id.0, policy.generation, &verdict);
         }
         let exit = Exit { is_unjudged: true, ..Exit::new(self, &policy, received, &verdict) };
         if exit.made(tick, out) { Now::Answered } else { Now::Silent }
     }
 
-    /// The same where a list alone decides and nobody wants to know more: nothing is remembered of it, which would take more memory
-    /// than the list.
+    /// The same where a list alone decides, or neither list nor rule does, and nobody wants to know more. Nothing is remembered of it,
+    /// which would take more memory than the list. `None` where it takes a closer look.
     fn respond_by_list(
         &self,
         received: Received<'_>,
@@ -53,7 +53,11 @@ impl Proxy {
     ) -> Option<Now> {
         let Received { query, client, tick, .. } = received;
         TEXT.with_borrow_mut(|text| {
-            let blocked = Blocked::find(policy, &query.name, self.unix(tick), text)?;
+            let blocked = match Listed::find(policy, &query.name, self.unix(tick), text) {
+                Listed::Blocked(blocked) => blocked,
+                Listed::No => return Some(Now::Later),
+                Listed::Perhaps => return None,
+            };
             self.metrics.here().changed.bump();
             policy.rules.count_lists(blocked.lists());
             let (action, matched_len) = (blocked.action(), blocked.matched_len());
@@ -61,11 +65,12 @@ impl Proxy {
                 out.clear();
                 return Some(Now::Silent);
             };
-            // Others are not told why.
-            if query.edns.is_some() {
+            // Others cannot be told why.
+            let ede = query.edns.is_some().then(|| {
                 blocked.write_why(&query.name, text);
-            }
-            made.write(query, Some(made::ede(action, text)), client.way(query), out);
+                made::ede(action, text)
+            });
+            made.write(query, ede, client.way(query), out);
             Some(Now::Answered)
         })
     }
@@ -97,7 +102,7 @@ impl Proxy {
         }
         let id = policy::policy_of(&policy, &record.client);
         let now = self.tick(record.received);
-        let seen = self.meet(&policy, &record.name, &record.client, now);
-        Some(self.judged(&policy, id, &record.name, now, false, &seen).verdict)
+        // Nobody reached the name: it is not noted as seen.
+        Some(self.judged(&policy, id, &record.name, now, false, &Seen::UNKNOWN).verdict)
     }
 }
