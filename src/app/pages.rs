@@ -14,8 +14,8 @@ pub(super) fn usual() {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn usual() {}
 
-/// While this lives, what is freed goes back at once. The allocator keeps it for a moment, and gives it back by and by while it is used:
-/// what a start or a reload needed beside what stays would be kept for as long as nothing but answering is done.
+/// While this lives, what is freed goes back at once, whoever frees it. The allocator keeps it for a moment, and gives it back by and by
+/// while it is used: what a start or a reload needed beside what stays would be kept for as long as nothing but answering is done.
 pub(super) struct Sparing {
     usual_millis: c_long,
 }
@@ -26,7 +26,8 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = libmimalloc_sys::mi_option_eag
 impl Sparing {
     /// Begins to spare. Two at once would leave the allocator sparing for good.
     pub(super) fn begin() -> Self {
-        // SAFETY: an option of the allocator's, read and set.
+        // SAFETY: options are aligned words that the allocator reads where it frees, on any thread, without more ado; whichever of the two
+        // values it finds there it works with.
         let usual_millis = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
         // SAFETY: as above.
         unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) };

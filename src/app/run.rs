@@ -28,7 +28,7 @@ use std::{
     env, io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration,
 };
 use tokio::{runtime::Runtime, time::MissedTickBehavior};
-use tracing::Level;
+use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
@@ -120,9 +120,8 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 fn log_to_stderr() {
     let usual = || Targets::new().with_target("squint", Level::INFO).with_default(Level::WARN);
-    let wanted = env::var("SQUINT_LOG").ok();
-    let read = wanted.as_deref().map(str::parse::<Targets>);
-    let targets = read.and_then(Result::ok);
+    let wanted = env::var_os("SQUINT_LOG").filter(|it| !it.is_empty());
+    let targets = wanted.as_deref().and_then(|it| log_targets(it.to_str()?));
     let is_misread = wanted.is_some() && targets.is_none();
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
@@ -132,8 +131,16 @@ fn log_to_stderr() {
     // Only a second call fails, and then the first one's choice stands.
     let _set = tracing_subscriber::registry().with(layer).try_init();
     if is_misread {
-        tracing::warn!("`SQUINT_LOG` is not understood\nhint: `SQUINT_LOG=squint=debug`");
+        tracing::warn!(
+            "`SQUINT_LOG` is not understood\nhint: a level (`debug`), or levels of targets (`squint=debug,warn`)"
+        );
     }
+}
+
+/// Levels, alone or of targets. A word by itself that is no level would be taken for a target, and nothing else be told.
+fn log_targets(text: &str) -> Option<Targets> {
+    let is_plain = |it: &str| it.contains('=') || it.parse::<LevelFilter>().is_ok();
+    text.split(',').all(is_plain).then(|| text.parse().ok()).flatten()
 }
 
 /// How upstreams are asked, and who looks up their names.
@@ -318,5 +325,27 @@ fn history(config: &Config, dir: Option<&DataDir>) -> event::Config {
         file_bytes_max: config.history.file_bytes_max,
         files_max: config.history.files_max,
         age_days_max: config.history.age_days_max,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_levels_are_read_or_refused() {
+        let check = |text: &str, expected: [bool; 3]| {
+            let targets = log_targets(text).unwrap();
+            let told = [("squint", Level::DEBUG), ("squint", Level::INFO), ("h2", Level::WARN)]
+                .map(|(target, level)| targets.would_enable(target, &level));
+            assert_eq!(told, expected, "{text}");
+        };
+        check("squint=debug", [true, true, false]);
+        check("squint=info,warn", [false, true, true]);
+        check("DEBUG", [true, true, true]);
+        check("off", [false, false, false]);
+        for wrong in ["debgu", "squint=loud", "squint=info,debgu", "squint=info, warn"] {
+            assert!(log_targets(wrong).is_none(), "{wrong}");
+        }
     }
 }
