@@ -132,19 +132,19 @@ fn forge(name: &str, said: &mut Message) {
 /// Question; what hickory makes of the forged answer, and unbound, and Squint.
 type Forged = (&'static str, &'static str, [(&'static str, Worth); 3]);
 
-const REFUSED: (&str, Worth) = ("SERVFAIL", Bogus);
+const BOGUS: (&str, Worth) = ("SERVFAIL", Bogus);
 
 const FORGED: &[Forged] = &[
     // As it is.
     ("old.example", "DNAME", [("NOERROR", Secure); 3]),
-    ("www.example", "A", [("NXDOMAIN", Plain), REFUSED, REFUSED]),
-    ("www.example", "AAAA", [("NOERROR", Plain), REFUSED, REFUSED]),
+    ("www.example", "A", [("NXDOMAIN", Plain), BOGUS, BOGUS]),
+    ("www.example", "AAAA", [("NOERROR", Plain), BOGUS, BOGUS]),
     // Our exchange keeps such a record from it.
-    ("example", "SOA", [REFUSED; 3]),
-    ("x.y.wild.example", "A", [("NOERROR", Secure), REFUSED, REFUSED]),
-    ("x.wild.nsec3.example", "A", [REFUSED; 3]),
+    ("example", "SOA", [BOGUS; 3]),
+    ("x.y.wild.example", "A", [("NOERROR", Secure), BOGUS, BOGUS]),
+    ("x.wild.nsec3.example", "A", [BOGUS; 3]),
     // Unbound asks for the target itself, and is not deceived.
-    ("tosigned.example", "A", [("NXDOMAIN", Secure), ("NOERROR", Secure), REFUSED]),
+    ("tosigned.example", "A", [("NXDOMAIN", Secure), ("NOERROR", Secure), BOGUS]),
 ];
 
 #[tokio::test]

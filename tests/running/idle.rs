@@ -14,7 +14,7 @@ const CONNECTIONS: u16 = 1000;
 /// Of one client: fewer than it may have.
 const OF_ONE: u16 = 100;
 const QUERIES: u16 = 700;
-/// Rounds of them beside the idle connections until one is as fast as without.
+/// Rounds of them beside the idle connections until one takes less than twice what it took without.
 const ROUNDS_MAX: usize = 10;
 
 /// A connection of another client for every hundred.

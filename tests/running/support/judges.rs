@@ -114,7 +114,7 @@ impl Judges {
         };
         let worth = match (proof, DnssecSummary::from_records(records.iter())) {
             (Some(Proof::Bogus), _) | (_, DnssecSummary::Bogus) => Worth::Bogus,
-            (None, DnssecSummary::Secure) => Worth::Secure,
+            (None | Some(Proof::Secure), DnssecSummary::Secure) => Worth::Secure,
             _ => Worth::Plain,
         };
         let proofs: BTreeSet<Proof> = records.iter().map(|it| it.proof).collect();
