@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// One query and what became of it. Stands by itself: nothing in it borrows from a cache or a packet.
+/// One query and what became of it. Stands by itself, but for the verdict, which it shares: nothing in it borrows from a packet.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// When the query arrived.

@@ -63,7 +63,7 @@ pub fn each_name<E: From<io::Error>>(
 /// Most lists in one index.
 pub const LISTS_MAX: usize = 1000;
 
-/// Most entries in one index, repeated ones included: 180 MB.
+/// Most entries in one index, repeated ones included: 170 MB.
 pub const ENTRIES_MAX: usize = 12_000_000;
 
 /// Most lines in one index, comments included.
