@@ -14,8 +14,8 @@ const CONNECTIONS: u16 = 1000;
 /// Of one client: fewer than it may have.
 const OF_ONE: u16 = 100;
 const QUERIES: u16 = 700;
-/// Rounds of them beside the idle connections until one takes less than twice what it took without.
-const ROUNDS_MAX: usize = 10;
+/// Comparisons until they take less than twice as long beside idle connections as without.
+const TRIES_MAX: usize = 6;
 
 /// A connection of another client for every hundred.
 fn connect(number: u16, to: SocketAddr) -> TcpStream {
@@ -63,17 +63,21 @@ fn a_thousand_idle_connections_do_not_slow_udp() {
     client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     // The first round fetches.
     ask_all(&client);
-    let round = || {
+    let round = |_| {
         let before = worker_time(&squint);
         ask_all(&client);
         worker_time(&squint) - before
     };
-    // The best of some, for others use this machine as well.
-    let alone = (0..3).map(|_| round()).min().unwrap();
-    let idle: Vec<TcpStream> = (0..CONNECTIONS).map(|it| connect(it, squint.address)).collect();
-    let beside = (0..ROUNDS_MAX).map(|_| round()).find(|it| *it < 2 * alone);
-    let open = idle.iter().filter(|it| is_open(it)).count();
-    assert!(open > usize::from(CONNECTIONS) * 9 / 10, "{open} were open");
-    // What takes the answering thread longer is not them: this is far more than the wavering of a shared machine.
-    assert!(beside.is_some(), "{QUERIES} queries always took twice the {alone} ns without");
+    let best_of_three = || (0..3).map(round).min().unwrap();
+    // Others use this machine as well, for seconds on end: what is compared stands side by side, and one fair comparison is enough.
+    let compared = (0..TRIES_MAX).map(|_| {
+        let alone = best_of_three();
+        let idle: Vec<TcpStream> = (0..CONNECTIONS).map(|it| connect(it, squint.address)).collect();
+        let beside = best_of_three();
+        let open = idle.iter().filter(|it| is_open(it)).count();
+        assert!(open > usize::from(CONNECTIONS) * 9 / 10, "{open} were open");
+        (alone, beside)
+    });
+    let slow: Vec<_> = compared.take_while(|(alone, beside)| *beside >= 2 * alone).collect();
+    assert!(slow.len() < TRIES_MAX, "nanoseconds without and with them: {slow:?}");
 }
