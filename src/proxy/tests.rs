@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     dns::{Transport, class},
+    event,
     list::{Index, Kind, List},
     lookalike,
     platform::{Allow, Platforms},
@@ -31,6 +32,14 @@ impl Rig {
         caching: Caching,
         script: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static,
     ) -> Self {
+        Self::recorded(caching, Recorder::off(), script).await
+    }
+
+    async fn recorded(
+        caching: Caching,
+        recorder: Recorder,
+        script: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = Url::Udp(socket.local_addr().unwrap());
         let (sender, heard) = mpsc::unbounded_channel();
@@ -52,7 +61,7 @@ impl Rig {
         let proxy = Proxy::new(Parts {
             policy: Arc::new(policy()),
             router,
-            recorder: Recorder::off(),
+            recorder,
             metrics: Arc::new(Metrics::new()),
             cache_octets_max: 1 << 20,
             seen: None,
@@ -221,8 +230,42 @@ async fn queries_are_refused_by_rule_and_never_forwarded() {
 
 #[tokio::test]
 async fn rules_and_lists_decide_at_once_the_first_time_too() {
-    let mut rig =
-        Rig::start(Caching::default(), |packet| Some(reply(packet, 0, Some(60), 7))).await;
+    let dir = tempfile::tempdir().unwrap();
+    let history = event::Config::new(dir.path().to_owned());
+    let threads = event::Threads { workers: 1, others: 1 };
+    let (recorder, writer) = event::start(history, threads, Box::new(|_| None)).unwrap();
+    let unrecorded = ruled(Recorder::off()).await;
+    let recorded = ruled(recorder).await;
+    for name in ["listed.example", "a.listed.example", "ruled.example", "www.example"] {
+        let asked = [query(name), with_edns(query(name))];
+        let told = asked.map(|it| [&unrecorded, &recorded].map(|rig| rig.ask_now(&it, now())));
+        assert!(told.iter().all(|[without, with]| without == with), "{name} {told:?}");
+    }
+    let verdict = |rig: &Rig, name| {
+        let name = Name::parse(name).unwrap();
+        rig.proxy.verdicts.verdict(&name, 0, 1, 1_800_000_000)
+    };
+    // What is recorded is judged behind the answer, so that the next query finds the verdict.
+    let found = verdict(&recorded, "a.listed.example").unwrap();
+    assert_eq!((found.applied, found.rule.as_str()), (Action::Nxdomain, "bad:1"));
+    // Else nobody needs to know more: what a list decides is not remembered, what a rule does is near.
+    assert_eq!(verdict(&unrecorded, "a.listed.example"), None);
+    // The thread's table is of the proxy that it served last.
+    assert!(unrecorded.ask_now(&query("ruled.example"), now()).is_some());
+    assert_eq!(verdict(&unrecorded, "ruled.example").unwrap().applied, Action::Refused);
+    let told = unrecorded.ask_now(&with_edns(query("a.listed.example")), now()).unwrap();
+    assert!(told.ends_with(b"list `bad` blocks `listed.example` (line 1)"), "{told:?}");
+    for mut rig in [unrecorded, recorded] {
+        rig.proxy.drained().await;
+        assert_eq!((rig.more(), rig.proxy.unjudged.available_permits()), (0, ruled::UNJUDGED_MAX));
+    }
+    assert!(writer.stop());
+}
+
+/// A proxy with rules and lists, which have been asked once, and nothing is on its way any more.
+async fn ruled(recorder: Recorder) -> Rig {
+    let script = |packet: &[u8]| Some(reply(packet, 0, Some(60), 7));
+    let rig = Rig::recorded(Caching::default(), recorder, script).await;
     let list = |name: &str, kind, action, mode| List { name: name.to_owned(), kind, action, mode };
     let lists = [
         (list("bad", Kind::Block, Action::Nxdomain, Mode::Enforce), "listed.example"),
@@ -252,18 +295,8 @@ async fn rules_and_lists_decide_at_once_the_first_time_too() {
     let (mut out, packet) = (Vec::new(), query("silent.example"));
     let silent = Query::parse(&packet).unwrap();
     assert_eq!(rig.proxy.respond_now(&silent, &client(), now(), &mut out), Now::Silent);
-    // Where nothing is recorded nobody needs to know more. What a list decides is not remembered, what a rule does is near.
     rig.proxy.drained().await;
-    let verdict = |name| {
-        let name = Name::parse(name).unwrap();
-        rig.proxy.verdicts.verdict(&name, 0, 1, 1_800_000_000)
-    };
-    assert_eq!(verdict("a.listed.example"), None);
-    assert_eq!(verdict("ruled.example").unwrap().applied, Action::Refused);
-    let listed = with_edns(query("a.listed.example"));
-    let told = rig.ask_now(&listed, now()).unwrap();
-    assert!(told.ends_with(b"list `bad` blocks `listed.example` (line 1)"), "{told:?}");
-    assert_eq!(rig.more(), 0);
+    rig
 }
 
 #[tokio::test]
