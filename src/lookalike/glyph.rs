@@ -160,18 +160,13 @@ static FOLDED: [u8; 256] = {
 /// The fold at the head of `text`: one byte and how many bytes it stands for.
 #[inline]
 pub(super) fn fold_head(text: &[u8]) -> (u8, usize) {
-    let Some((&byte, rest)) = text.split_first() else { return (0, 0) };
-    if matches!(byte, b'r' | b'v' | b'c')
-        && let Some(&next) = rest.first()
-    {
-        match (byte, next) {
-            (b'r', b'n') => return (b'm', 2),
-            (b'v', b'v') => return (b'w', 2),
-            (b'c', next) if fold_byte(next) == b'l' => return (b'd', 2),
-            _ => (),
-        }
+    match text {
+        [b'r', b'n', ..] => (b'm', 2),
+        [b'v', b'v', ..] => (b'w', 2),
+        [b'c', next, ..] if fold_byte(*next) == b'l' => (b'd', 2),
+        [byte, ..] => (FOLDED[usize::from(*byte)], 1),
+        [] => (0, 0),
     }
-    (FOLDED[usize::from(byte)], 1)
 }
 
 /// A text with every letter folded, for building tables.
